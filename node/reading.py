@@ -1,0 +1,152 @@
+"""Reading the applied rows of a node: the overlay above, the disk's rows below.
+
+Owns `Reading`, the reading half of `View`, and its one read transaction. Does not own writing, nor when rows move
+from above to below (node/state.py). Iterators are used up within the step that made them. Read next: node/state.py.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from node.errors import DiskError
+from node.overlay import Overlay
+from node.writer import Layout
+
+_ABSENT: Any = object()
+
+
+class Reading(Overlay):
+    """An overlay over a disk.
+
+    1. A read looks at the generations from the newest to the oldest, then at the disk; a deletion shadows.
+    2. There is one read transaction, begun by the first read and given up at each commit of the writer (traps 25).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout: Layout | None = None
+        self._failed = ""
+        self._transaction: Any = None
+        self._cursor: Any = None
+
+    def _begin(self) -> Any:
+        if self._failed:
+            raise DiskError(self._failed)
+        assert self._layout is not None, "the state is open"
+        self._transaction = self._layout.environment.begin(db=self._layout.rows)
+        self._cursor = self._transaction.cursor()
+        return self._cursor
+
+    def _renew(self) -> None:
+        if self._transaction is not None:
+            self._transaction.abort()
+            self._transaction = self._cursor = None
+
+    def get(self, head: bytes, tail: bytes) -> bytes | None:
+        """The value of one row, or None."""
+        key = head + tail
+        for layer in self._layers:
+            value = layer.rows.get(key, _ABSENT)
+            if value is not _ABSENT:
+                return value  # type: ignore[no-any-return]
+        if self._transaction is None:
+            self._begin()
+        stored = self._transaction.get(key)
+        return None if stored is None else stored[1:]
+
+    def rows(self, head: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """(tail, value) of every row of this head whose tail is at or after `start`, tails ascending."""
+        for layer in self._layers:
+            if head in layer.tails:
+                return self.over(head, start, self._disk_rows(head, start))
+        return self._disk_rows(head, start)
+
+    def _disk_rows(self, head: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        # The first row by the shared cursor, which nobody holds across a yield: most callers want no more.
+        cursor = self._cursor or self._begin()
+        if not cursor.set_range(head + start):
+            return
+        key, stored = cursor.item()
+        if not key.startswith(head):
+            return
+        size = len(head)
+        yield key[size:], stored[1:]
+        cursor = self._transaction.cursor()
+        cursor.set_key(key)
+        following = cursor.iternext()
+        next(following)
+        for key, stored in following:
+            if not key.startswith(head):
+                return
+            yield key[size:], stored[1:]
+
+    def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """(head, tail, value) with first <= head < last; heads descend if `reverse`, tails always ascend."""
+        return self._scan_down(first, last) if reverse else self._scan_up(first, last)
+
+    def _scan_up(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+        disk = self._disk_up(first, last)
+        row = next(disk, None)
+        for head in self.heads(first, last):
+            while row is not None and row[0] < head:
+                yield row
+                row = next(disk, None)
+            below: Iterator[tuple[bytes, bytes]] = iter(())
+            if row is not None and row[0] == head:
+                below = self._disk_rows(head, b"")
+            for tail, value in self.over(head, b"", below):
+                yield head, tail, value
+            while row is not None and row[0] == head:
+                row = next(disk, None)
+        if row is not None:
+            yield row
+            yield from disk
+
+    def _disk_up(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+        if self._transaction is None:
+            self._begin()
+        cursor = self._transaction.cursor()
+        if not cursor.set_range(first):
+            return
+        for key, stored in cursor.iternext():
+            if key >= last:
+                return
+            size = len(key) - stored[0]
+            yield key[:size], key[size:], stored[1:]
+
+    def _scan_down(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+        disk = self._disk_down(first, last)
+        found = next(disk, None)
+        for head in self.heads_down(first, last):
+            while found is not None and found[0] > head:
+                yield from ((found[0], tail, value) for tail, value in found[1])
+                found = next(disk, None)
+            below: list[tuple[bytes, bytes]] = []
+            if found is not None and found[0] == head:
+                below = found[1]
+                found = next(disk, None)
+            for tail, value in self.over(head, b"", iter(below)):
+                yield head, tail, value
+        while found is not None:
+            yield from ((found[0], tail, value) for tail, value in found[1])
+            found = next(disk, None)
+
+    def _disk_down(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, list[tuple[bytes, bytes]]]]:
+        """(head, its rows with tails ascending), heads descending."""
+        if self._transaction is None:
+            self._begin()
+        cursor = self._transaction.cursor()
+        if not (cursor.prev() if cursor.set_range(last) else cursor.last()):
+            return
+        head: bytes | None = None
+        rows: list[tuple[bytes, bytes]] = []
+        for key, stored in cursor.iterprev():
+            size = len(key) - stored[0]
+            if key[:size] != head:
+                if head is not None:
+                    yield head, rows[::-1]
+                head, rows = key[:size], []
+                if head < first:
+                    return
+            rows.append((key[size:], stored[1:]))
+        if head is not None:
+            yield head, rows[::-1]

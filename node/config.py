@@ -1,0 +1,37 @@
+"""Every constant of floor 1, with its unit in its name; relations between them are asserted here.
+
+Owns numbers only. Later floors keep theirs in ranges/config.py and txn/config.py. Read next: node/host.py.
+"""
+
+from dataclasses import dataclass
+
+FRAME_BYTES_MAX = 8 << 20  # one frame, header apart; an entry of 4 MiB fits with room
+ENTRY_BYTES_MAX = 4 << 20
+ENTRIES_PER_APPEND_MAX = 1024
+APPEND_BYTES_MAX = 1 << 20  # a single larger entry travels alone
+IN_FLIGHT_APPENDS_MAX = 64  # per follower
+INBOX_REQUESTS_MAX = 20_000  # per node; beyond it: Busy
+OUTBOX_BYTES_MAX = 32 << 20  # per link; beyond it the link is dropped
+OVERLAY_BYTES_MAX = 512 << 20
+OVERLAY_ROWS_MAX = 1_000_000
+SNAPSHOT_CHUNK_BYTES = 1 << 20
+LOG_KEPT_ENTRIES = 20_000  # per group, of what the state holds already, for followers that lag
+LINK_HANDSHAKE_SECONDS = 5.0
+LINKS_HALF_OPEN_MAX = 256
+REQUEST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one node may be told differently; seconds unless the name says otherwise."""
+
+    heartbeat_seconds: float = 0.1
+    election_seconds_min: float = 0.6  # then + up to the same again, by chance
+    support_seconds: float = 0.7  # D of leases.md
+    support_every_seconds: float = 0.2
+    clock_rate_error: float = 0.001  # rho of leases.md
+    leases: bool = False
+
+
+assert ENTRY_BYTES_MAX < FRAME_BYTES_MAX
+assert APPEND_BYTES_MAX < FRAME_BYTES_MAX

@@ -1,0 +1,175 @@
+"""One turn of a node's loop, the same under every driver.
+
+Owns the order: drain links, journal and state; step the host; carry its effects out. Does not own when to wait.
+
+    engine = Engine(links, clock)
+    journal = Journal(path, engine.notify); state = State(path, engine.notify)
+    engine.attach(host, journal, state)            # and engine.local = what takes (kind, payload) sent to link 0
+    engine.inject(Frame(LOCAL_LINK, Kind.REQUESTS, rows))    # any thread
+    while engine.stopped is None: engine.turn(seconds)       # one thread at a time
+Read next: node/drivers/trio.py, node/drivers/blocking.py.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from node.clock import ClockPort
+from node.errors import NodeError
+from node.link import Links
+from node.ports import LOCAL_LINK, Effects, HostPort, JournalPort, StatePort
+from node.sockets import READ, WRITE
+
+WATCH_AGAIN_SECONDS = 0.5  # a writer that was started again may have taken the number of its predecessor's pipe
+
+
+class PumpedState(StatePort, Protocol):
+    """A state whose pipes somebody must watch."""
+
+    def pump(self) -> Sequence[Any]:
+        """Move what moves without blocking; returns events."""
+        ...
+
+    def filenos(self) -> tuple[int, ...]:
+        """Descriptors to watch for reading."""
+        ...
+
+    def wants_write(self) -> bool:
+        """Whether `write_fileno` is to be watched for writing."""
+        ...
+
+    def write_fileno(self) -> int:
+        """The descriptor that is written to."""
+        ...
+
+
+class Engine:
+    """A host, its links, its journal and its state, moved by turns.
+
+    1. One thread takes a turn at a time; `notify` and `inject` alone may be called from any thread.
+    2. Nothing that was notified or injected before a turn began is left out of it.
+    3. An exception out of a turn ends the node, as a power cut would: `stopped` says why.
+    """
+
+    def __init__(self, links: Links, clock: ClockPort) -> None:
+        self.links = links
+        self.clock = clock
+        self.local: Callable[[int, Any], None] = _nobody
+        self.stopped: str | None = None
+        self.turns = 0
+        self._host: HostPort | None = None
+        self._journal: JournalPort | None = None
+        self._state: PumpedState | None = None
+        self._events: deque[Any] = deque()
+        self._watched: tuple[int, ...] = ()
+        self._watch_at = 0.0
+
+    def attach(self, host: HostPort, journal: JournalPort, state: PumpedState) -> None:
+        """What the turns move; before the first of them."""
+        self._host, self._journal, self._state = host, journal, state
+
+    def notify(self, event: Any) -> None:
+        """Something happened in another thread (the journal's): the next turn takes it, and comes at once."""
+        self._events.append(event)
+        self.links.wake()
+
+    def inject(self, event: Any) -> None:
+        """A frame of a caller inside this process, from a thread that takes the next turn itself."""
+        self._events.append(event)
+
+    @property
+    def wake_at(self) -> float:
+        """When the next turn is due even if nothing becomes ready; 0 is now."""
+        assert self._host is not None, "attach first"
+        if self._events:
+            return 0.0
+        return min(self._host.wake_at, self.links.wake_at)
+
+    def turn(self, seconds: float = 0.0) -> bool:
+        """One turn; waits up to `seconds` for something to happen first. Whether anything happened."""
+        if self.stopped is not None:
+            raise NodeError(self.stopped)
+        try:
+            return self._turn(seconds)
+        except BaseException as error:
+            self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
+            raise
+
+    def quick_turn(self) -> bool:
+        """A turn that does not look at sockets: for a caller inside the process whose request needs none."""
+        if self.stopped is not None:
+            raise NodeError(self.stopped)
+        try:
+            return self._step(self.clock.now(), [])
+        except BaseException as error:
+            self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
+            raise
+
+    def _turn(self, seconds: float) -> bool:
+        clock = self.clock
+        now = clock.now()
+        if seconds > 0.0:
+            seconds = 0.0 if self._events else min(seconds, max(0.0, self.wake_at - now))
+        events = self.links.poll(now, seconds)
+        return self._step(clock.now() if seconds > 0.0 else now, events)
+
+    def _step(self, now: float, events: list[Any]) -> bool:
+        host, journal, state = self._host, self._journal, self._state
+        assert host is not None and journal is not None and state is not None, "attach first"
+        events += state.pump()
+        queue = self._events
+        while queue:
+            events.append(queue.popleft())
+        if not events and now < host.wake_at:
+            self._watch(state, now)
+            return False
+        self.turns += 1
+        effects = host.step(now, events)
+        self._send(effects, now)
+        if effects.record is not None:
+            journal.submit(effects.record)
+        queue.extend(state.pump())
+        self._watch(state, now)
+        if effects.stop is not None:
+            self.stopped = effects.stop
+        return True
+
+    def _send(self, effects: Effects, now: float) -> None:
+        links = self.links
+        for link, kind, payload in effects.sends:
+            if link == LOCAL_LINK:
+                self.local(kind, payload)
+            else:
+                links.send(link, kind, payload)
+        for node, address in effects.dials:
+            links.dial(node, address, now)
+        for link in effects.hangups:
+            links.hang_up(link)
+        links.flush()
+
+    def _watch(self, state: PumpedState, now: float) -> None:
+        """Have the descriptors of the state watched, as it names them now."""
+        wanted = state.filenos()
+        writing = state.write_fileno() if state.wants_write() else -1
+        current = (*wanted, writing)
+        if current == self._watched and now < self._watch_at:
+            return
+        links = self.links
+        for descriptor in self._watched:
+            if descriptor >= 0:
+                links.watch(descriptor, 0)
+        for descriptor in wanted:
+            links.watch(descriptor, READ)
+        if writing >= 0:
+            links.watch(writing, WRITE)
+        self._watched = current
+        self._watch_at = now + WATCH_AGAIN_SECONDS
+
+    def close(self) -> None:
+        """Close the links. Journal and state belong to who made them."""
+        self.stopped = self.stopped or "the node was closed"
+        self.links.close()
+
+
+def _nobody(kind: int, payload: Any) -> None:
+    raise AssertionError(f"a frame of kind {kind} for callers inside this process, but there are none")

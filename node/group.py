@@ -1,0 +1,385 @@
+"""One replica of one group on this node: a Raft core, a machine, and the requests that wait for them.
+
+Owns the way of a request from admission to its reply, and the order persist, send, apply. Does not own frames,
+links or the disk: they are reached through `Node`, which is the host. Read next: node/host.py, node/machine.py.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol
+
+from node.codec import decode_plain, encode_plain
+from node.config import REQUEST_SECONDS
+from node.flow import Flow
+from node.machine import Answer, Applied, Machine, Proposal, Request, StartGroup, Wait
+from node.messages import Busy, Done, NotLeader, Refused
+from node.ports import GroupRecord, StatePort
+from node.raft.core import Raft
+from node.raft.membership import decode_configuration, encode_configuration, members, node_of
+from node.raft.messages import (
+    AppliedTo,
+    Change,
+    Configuration,
+    Entry,
+    Kind,
+    Message,
+    Propose,
+    ReadRound,
+    Ready,
+    Role,
+    Transfer,
+)
+
+SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
+CONFIGURED = ("configured",)  # the token of orders that wait for a configuration to be applied
+
+
+class Node(Protocol):
+    """What a group needs of its host."""
+
+    now: float
+    state: StatePort
+
+    def reply(self, request: Request, reply: Any) -> None:
+        """Answer one request."""
+        ...
+
+    def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
+        """Run a flow behind."""
+        ...
+
+    def send_raft(self, group: "Group", target: int, message: Message) -> None:
+        """Send a Raft message to a replica, as soon as this step ends."""
+        ...
+
+    def persist(self, group: "Group", change: GroupRecord, promises: Sequence[tuple[int, Message]]) -> None:
+        """Put a change into this step's record; the promises leave when it is durable."""
+        ...
+
+    def promise(self, group: "Group", promises: Sequence[tuple[int, Message]]) -> None:
+        """Send these when all that this group has asked to persist is durable."""
+        ...
+
+    def start_group(self, parent: "Group", effect: StartGroup) -> None:
+        """A split made a right side."""
+        ...
+
+    def send_snapshot(self, group: "Group", follower: int) -> None:
+        """A follower needs a snapshot."""
+        ...
+
+    def take_snapshot(self, group: "Group", ready: Ready) -> None:
+        """A leader offers the snapshot whose rows have come."""
+        ...
+
+    def removed(self, group: "Group") -> None:
+        """The applied configuration does not name this replica any more."""
+        ...
+
+    def touch(self, group: "Group") -> None:
+        """Let the group cycle before this step ends."""
+        ...
+
+    def alarm(self, group: "Group", token: Hashable, seconds: float) -> None:
+        """Wake the token after so many seconds."""
+        ...
+
+
+class Group:
+    """A replica and its requests.
+
+    1. `waiting` holds the leader's proposed requests by index; it is empty while this replica does not lead, so an
+       entry that a later leader put at the same index never answers an older request (F3).
+    2. A request is in exactly one of: `proposals`, `waiting`, `reading`, `rounds`, `parked`, or answered.
+    3. `machine` is None while the replica is uninitialised: it waits for its first snapshot.
+    """
+
+    __slots__ = (
+        "behind", "configuration", "flushed", "leading", "machine", "mark", "node", "nodes", "number",
+        "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds", "scheduled", "sequence",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, node: Node, number: int, replica: int, raft: Raft, machine: Machine | None, mark: bytes) -> None:
+        self.node = node
+        self.number = number
+        self.replica = replica
+        self.raft = raft
+        self.machine = machine
+        self.mark = mark
+        self.configuration = raft.configuration
+        self.leading = 0  # the term in which `machine.lead` was called, 0 if it does not lead
+        self.flushed = raft.applied
+        self.sequence = 0  # the last record that holds something of this group
+        self.scheduled = float("inf")
+        self.round = 0
+        self.restoring = False
+        self.nodes: dict[int, int] = {}  # replica -> node, of senders that the configuration does not name
+        self.waiting: dict[int, Request] = {}
+        self.proposals: list[tuple[bytes, Request]] = []
+        self.reading: list[Request] = []
+        self.rounds: dict[int, list[Request]] = {}
+        self.parked: dict[Hashable, list[tuple[Request, Any]]] = {}
+        self.behind: set[Hashable] = set()
+        if machine is not None:
+            machine.configuration = self.configuration
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def node_of(self, replica: int) -> int:
+        """The node on which a replica lives; 0 if nobody knows."""
+        return node_of(self.raft.configuration, replica) or self.nodes.get(replica, 0)
+
+    def not_leader(self) -> NotLeader:
+        """The reply of a replica that does not lead, with whom it follows."""
+        leader = self.raft.leader
+        return NotLeader(self.number, self.node_of(leader) if leader and leader != self.replica else 0)
+
+    def take(self, request: Request) -> None:
+        """Begin, or begin again (L4), at the first rule."""
+        node, raft = self.node, self.raft
+        if raft.role != Role.LEADER or self.machine is None:
+            node.reply(request, self.not_leader())
+        elif not self.leading:
+            self.park(request, Wait(SERVES))
+        elif request.message.sort == "command":
+            self._take_command(request)
+        elif raft.lease_until > node.now:
+            self._read(request)
+        else:
+            self.reading.append(request)
+
+    def _take_command(self, request: Request) -> None:
+        node, machine = self.node, self.machine
+        assert machine is not None, "a leader has a machine"
+        if not self.raft.accepts_proposals or node.state.load() >= 1.0:
+            node.reply(request, Busy())
+            return
+        outcome = machine.admit(request, node.now)
+        if type(outcome) is Proposal:
+            self.proposals.append((outcome.stamp + request.body, request))
+        elif type(outcome) is Answer:
+            node.reply(request, outcome.reply)
+        else:
+            assert type(outcome) is Wait, "admit answers, proposes or waits"
+            self.park(request, outcome)
+
+    def _read(self, request: Request) -> None:
+        machine = self.machine
+        assert machine is not None, "a leader has a machine"
+        outcome = machine.read(request, self.node.now)
+        if type(outcome) is Answer:
+            self.node.reply(request, outcome.reply)
+        else:
+            assert type(outcome) is Wait, "read answers or waits"
+            self.park(request, outcome)
+
+    def park(self, request: Request, wait: Wait, reply: Any = None) -> None:
+        """Let a request wait for a token; with a `reply`, only the reply waits."""
+        token = wait.token
+        self.parked.setdefault(token, []).append((request, reply))
+        self.node.alarm(self, token, wait.seconds)
+        if wait.flow is not None and token not in self.behind:
+            self.behind.add(token)
+            self.node.start(wait.flow, lambda _, __: self._ended(token))
+
+    def _ended(self, token: Hashable) -> None:
+        self.behind.discard(token)
+        self.wake(token)
+
+    def wake(self, token: Hashable) -> None:
+        """Who waits for this token begins again; who is older than its deadline is dropped."""
+        rows = self.parked.pop(token, None)
+        if rows is None:
+            return
+        oldest = self.node.now - REQUEST_SECONDS
+        for request, reply in rows:
+            if reply is not None:
+                self.node.reply(request, reply)
+            elif request.since >= oldest:
+                self.take(request)
+        self.node.touch(self)
+
+    def stop(self) -> None:
+        """This replica goes: what waits here is sent elsewhere."""
+        if self.leading:
+            self._follow()
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def change(self, request: Request, change: Change) -> None:
+        """Order a change of members; Done when it is applied, Refused if the core does not take it."""
+        if self.raft.role != Role.LEADER or not self.leading:
+            self.node.reply(request, self.not_leader())
+            return
+        self.raft.step(change)
+        self.park(request, Wait(CONFIGURED, seconds=REQUEST_SECONDS), Done())
+        self.node.touch(self)
+
+    def transfer(self, request: Request, node: int) -> None:
+        """Order a transfer of leadership to the voter on a node."""
+        target = next((each.replica for each in self.raft.configuration.voters if each.node == node), 0)
+        if self.raft.role != Role.LEADER:
+            self.node.reply(request, self.not_leader())
+        elif not target:
+            self.node.reply(request, Refused(f"node {node} has no voter of group {self.number}"))
+        else:
+            if target != self.replica:
+                self.raft.step(Transfer(target))
+            self.node.reply(request, Done())
+            self.node.touch(self)
+
+    # -- the cycle -------------------------------------------------------------------------------------------------
+
+    def cycle(self) -> None:
+        """All that the core wants done, until it wants nothing more."""
+        while True:
+            self._roles()
+            if self.proposals:
+                self._propose()
+            if self.reading:
+                self._ask_round()
+            ready = self.raft.ready()
+            if ready is None:
+                break
+            self._roles()
+            self._carry_out(ready)
+        if self.leading and self.machine is not None:
+            for flow in self.machine.duties(self.node.now):
+                self.node.start(flow)
+
+    def _propose(self) -> None:
+        rows, self.proposals = self.proposals, []
+        if not self.raft.accepts_proposals:
+            for _, request in rows:  # never proposed: definite
+                self.node.reply(request, self.not_leader())
+            return
+        index = self.raft.last.index
+        self.raft.step(Propose([body for body, _ in rows]))
+        for _, request in rows:
+            index += 1
+            self.waiting[index] = request
+        assert index == self.raft.last.index, "the core appended all or nothing"
+
+    def _ask_round(self) -> None:
+        rows, self.reading = self.reading, []
+        if not self.leading:
+            for request in rows:
+                self.node.reply(request, self.not_leader())
+            return
+        self.round += 1
+        self.rounds[self.round] = rows
+        self.raft.step(ReadRound(self.round))
+
+    def _roles(self) -> None:
+        """Tell the machine when its leadership begins and ends (L1: not before an own entry is applied)."""
+        raft = self.raft
+        leads = raft.role == Role.LEADER
+        if self.leading and (not leads or raft.term != self.leading):
+            self._follow()
+        elif not leads and self.parked and SERVES in self.parked:
+            self.wake(SERVES)
+        if leads and not self.leading and raft.serves and self.machine is not None:
+            self.leading = raft.term
+            self.machine.lead(raft.term)
+            self.wake(SERVES)
+
+    def _follow(self) -> None:
+        """Leadership is over. What was proposed is not answered (F3); the rest never was proposed."""
+        assert self.machine is not None, "who led has a machine"
+        self.leading = 0
+        self.machine.follow()
+        self.waiting.clear()
+        rounds, self.rounds = self.rounds, {}
+        parked, self.parked = self.parked, {}
+        unproposed = [request for _, request in self.proposals] + self.reading
+        self.proposals, self.reading = [], []
+        for requests in rounds.values():
+            unproposed += requests
+        for token, rows in parked.items():
+            for request, reply in rows:
+                if reply is None:
+                    unproposed.append(request)
+                elif token != CONFIGURED:
+                    self.node.reply(request, reply)
+        for request in unproposed:
+            self.node.reply(request, self.not_leader())
+
+    def _carry_out(self, ready: Ready) -> None:
+        node = self.node
+        if ready.hard is not None or ready.entries or ready.base is not None:
+            change = GroupRecord(self.number, ready.hard, ready.first, ready.entries, ready.base)
+            node.persist(self, change, ready.promises)
+        elif ready.promises:
+            node.promise(self, ready.promises)
+        for target, message in ready.messages:
+            node.send_raft(self, target, message)
+        if ready.committed:
+            self._apply(ready.commit_first, ready.committed)
+        for token, index in ready.rounds:
+            assert index <= self.raft.applied, "a round is handed out when its index is applied"
+            for request in self.rounds.pop(token, ()):
+                self._read(request)
+        for token in ready.dropped:
+            for request in self.rounds.pop(token, ()):
+                node.reply(request, self.not_leader())
+        for follower in ready.snapshots:
+            node.send_snapshot(self, follower)
+        if ready.restore is not None:
+            node.take_snapshot(self, ready)
+        if ready.refused is not None:
+            for request, _ in self.parked.pop(CONFIGURED, ()):
+                node.reply(request, Refused(f"group {self.number}: {ready.refused}"))
+
+    # -- applying ----------------------------------------------------------------------------------------------------
+
+    def _apply(self, first: int, entries: Sequence[Entry]) -> None:
+        machine, waiting = self.machine, self.waiting
+        assert machine is not None, "a replica applies only after its first snapshot"
+        index = first
+        configured = False
+        for entry in entries:
+            if entry.kind == Kind.COMMAND:
+                request = waiting.pop(index, None) if waiting else None
+                applied = machine.apply(entry.body, request)
+                if applied.effects:
+                    self.node.state.seal(self.number, index - 1, None)
+                    for effect in applied.effects:
+                        self.node.start_group(self, effect)
+                self._answer(request, applied)
+            elif entry.kind == Kind.CONFIGURATION:
+                self.configuration = machine.configuration = decode_configuration(entry.body)
+                configured = True
+            index += 1
+        self._seal(index - 1)
+        self.raft.step(AppliedTo(index - 1))
+        if configured:
+            self.wake(CONFIGURED)
+            if all(each.replica != self.replica for each in members(self.configuration)):
+                self.node.removed(self)
+
+    def _answer(self, request: Request | None, applied: Applied) -> None:
+        if request is not None:
+            if applied.wait is not None:
+                self.park(request, applied.wait, applied.reply)
+            else:
+                self.node.reply(request, applied.reply)
+        for token in applied.wakes:
+            self.wake(token)
+
+    def _seal(self, index: int) -> None:
+        """One atomic batch: rows, applied index, and the mark if it has changed (traps 4)."""
+        assert self.machine is not None, "a replica applies only after its first snapshot"
+        mark = encode_mark(self.replica, self.configuration, self.machine.mark())
+        self.node.state.seal(self.number, index, None if mark == self.mark else mark)
+        self.mark = mark
+
+
+def encode_mark(replica: int, configuration: Configuration, machine: bytes, base_term: int = 0) -> bytes:
+    """A group's durable mark. `base_term` is the term at the applied index, known where a snapshot was restored."""
+    return encode_plain((replica, encode_configuration(configuration), machine, base_term))
+
+
+def decode_mark(mark: bytes) -> tuple[int, Configuration, bytes, int]:
+    """(replica, configuration, the machine's mark, base term)."""
+    replica, configuration, machine, base_term = decode_plain(mark)
+    return replica, decode_configuration(configuration), machine, base_term

@@ -1,0 +1,407 @@
+"""The host of a node: every group, one step at a time. Sans-IO.
+
+Owns the order of a step: take events, let the touched groups cycle, gather one record for the journal and one frame
+of each kind per link. Does not own sockets, disks, clocks or what machines mean.
+Read next: node/group.py, node/replicas.py, node/drivers/engine.py.
+"""
+
+import heapq
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.codec import decode, encode
+from node.config import INBOX_REQUESTS_MAX, Settings
+from node.errors import Malformed
+from node.flow import HERE, Flow, Flows, Send
+from node.group import Group
+from node.machine import Request, StartGroup
+from node.messages import AskProgress, Busy, ChangeMembers, NoGroup, ProgressIs, Refused, TransferLeader
+from node.outbox import Outbox
+from node.ports import (
+    Assembly,
+    Dumped,
+    Effects,
+    Failed,
+    Flushed,
+    Frame,
+    GroupRecord,
+    Hello,
+    Identity,
+    JournalPort,
+    Kind,
+    LinkDown,
+    LinkUp,
+    Record,
+    Restored,
+    Role,
+    StatePort,
+    Synced,
+)
+from node.raft.messages import Change, Message, Persisted, Ready, Received, Tick
+from node.replicas import Replicas
+
+FLOWS_LINK = -2  # the link of requests that this node's own flows send to itself
+STEP_ROUNDS_MAX = 10_000
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits for one record: (group, its last position then, promises)."""
+
+    rows: list[tuple[Group, Persisted, Sequence[tuple[int, Message]]]] = field(default_factory=list)
+
+
+class Host:
+    """All groups of one node.
+
+    1. A step never blocks and never loses an event.
+    2. A promise of a group leaves only when every record that holds something of that group is synced (traps 1).
+    3. Records are synced in their order; `_pending` holds those that are not yet.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        journal: JournalPort,
+        state: StatePort,
+        assembly: Assembly,
+        chance: Callable[[], float],
+        settings: Settings,
+        now: float,
+    ) -> None:
+        self.identity = identity
+        self.state = state
+        self.assembly = assembly
+        self.settings = settings
+        self.now = now
+        self.stopped: str | None = None
+        self.outbox = Outbox(assembly.routes.address)
+        self.flows = Flows(self._send_wish)
+        self.flows.now = now
+        self.replicas = Replicas(self, journal, state, chance)
+        self._inbox: list[Request] = []
+        self._ticking: list[tuple[Group, Request]] = []
+        self._touched: dict[Group, None] = {}
+        self._stirred: dict[int, None] = {}
+        self._record = Record(0)
+        self._sequence = 0
+        self._pending: dict[int, _Pending] = {}
+        self._gathering = _Pending()
+        self._timers: list[tuple[float, int]] = []
+        self._alarms: list[tuple[float, int, Group, Hashable]] = []
+        self._alarm_number = 0
+        self._tick = Tick(now)
+        self.replicas.recover(now)
+
+    @property
+    def wake_at(self) -> float:
+        """When `step` must be called next even if nothing happens, in seconds of the node's clock."""
+        timers, alarms = self._timers, self._alarms
+        return min(
+            timers[0][0] if timers else float("inf"),
+            alarms[0][0] if alarms else float("inf"),
+            self.flows.wake_at,
+        )
+
+    def hello(self) -> Hello:
+        """What this node says first on a link."""
+        who = self.identity
+        return Hello(Role.NODE, who.cluster, who.node, who.life, who.address, self.assembly.routes.control_nodes())
+
+    # -- the step --------------------------------------------------------------------------------------------------
+
+    def step(self, now: float, events: Sequence[Any]) -> Effects:
+        """Take what happened; return what to do."""
+        effects = Effects()
+        if self.stopped is not None:
+            effects.stop = self.stopped
+            return effects
+        self.now = now
+        self._tick = Tick(now)
+        for event in events:
+            _HANDLERS[type(event)](self, event, effects)
+        self._clock()
+        self._settle_down()
+        if self._record.groups:
+            self._sequence += 1
+            self._record.sequence = self._sequence
+            self._pending[self._sequence] = self._gathering
+            effects.record = self._record
+            self._record, self._gathering = Record(0), _Pending()
+        self.outbox.empty_into(effects)
+        effects.stop = self.stopped
+        return effects
+
+    def _settle_down(self) -> None:
+        """Cycle until nothing is left to do in this step: local requests and woken groups come round again."""
+        for _ in range(STEP_ROUNDS_MAX):
+            if self._inbox:
+                inbox, self._inbox = self._inbox, []
+                for request in inbox:
+                    self._request(request)
+            if self._ticking:
+                self._ask_ticks()
+            if self._touched:
+                touched, self._touched = self._touched, {}
+                for group in touched:
+                    group.cycle()
+                    self._schedule(group)
+            elif not self._inbox:
+                return
+        raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
+
+    def _clock(self) -> None:
+        """Timers of groups, flows and parked requests that are due."""
+        now, timers, alarms = self.now, self._timers, self._alarms
+        while timers and timers[0][0] <= now:
+            group = self.replicas.groups.get(heapq.heappop(timers)[1])
+            if group is not None and group.scheduled <= now:
+                group.scheduled = float("inf")
+                self.touch(group)
+        while alarms and alarms[0][0] <= now:
+            _, _, group, token = heapq.heappop(alarms)
+            group.wake(token)
+        self.flows.step(now)
+
+    def _schedule(self, group: Group) -> None:
+        """Later deadlines are looked at when the earlier one comes: a heap without removals."""
+        deadline = group.raft.deadline
+        if deadline < group.scheduled:
+            group.scheduled = deadline
+            heapq.heappush(self._timers, (deadline, group.number))
+
+    def touch(self, group: Group) -> None:
+        """Let the group know the time, once a step, and cycle before the step ends."""
+        if group not in self._touched:
+            self._touched[group] = None
+            self._stirred[group.number] = None
+            group.raft.step(self._tick)
+
+    def take_stirred(self) -> dict[int, None]:
+        """Groups that were stepped, have come or have gone since the last call."""
+        stirred, self._stirred = self._stirred, {}
+        return stirred
+
+    def alarm(self, group: Group, token: Hashable, seconds: float) -> None:
+        """Wake the token after so many seconds."""
+        self._alarm_number += 1
+        heapq.heappush(self._alarms, (self.now + seconds, self._alarm_number, group, token))
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: Frame, effects: Effects) -> None:
+        link, kind, payload = frame
+        try:
+            if kind == Kind.REQUESTS:
+                self._on_requests(link, payload)
+            elif kind == Kind.REPLIES:
+                for copy, body in payload:
+                    self.flows.replied(copy, decode(body))
+            elif kind == Kind.RAFT:
+                node = self.outbox.node_of[link]
+                for number, source, target, body in payload:
+                    self._on_raft(node, number, source, target, body)
+            elif kind == Kind.SNAPSHOT:
+                self.replicas.take_chunk(self.outbox.node_of[link], payload)
+            else:
+                raise Malformed(f"frame kind {kind} is not expected on a link that stands")
+        except (Malformed, ValueError, TypeError, KeyError):
+            effects.hangups.append(link)
+
+    def _on_requests(self, link: int, payload: Any) -> None:
+        now = self.now
+        full = len(payload) + len(self._inbox) > INBOX_REQUESTS_MAX
+        for copy, group, span, body in payload:
+            request = Request(link, copy, group, span, body, decode(body), now)
+            if full:
+                self.reply(request, Busy())
+            else:
+                self._request(request)
+
+    def _on_raft(self, node: int, number: int, source: int, target: int, body: bytes) -> None:
+        message = decode(body)
+        group = self.replicas.receiver(number, target, source, node, message)
+        if group is not None:
+            self.touch(group)
+            group.nodes[source] = node
+            group.raft.step(Received(source, message))
+
+    def _on_link_up(self, event: LinkUp, _: Effects) -> None:
+        if event.hello.role == Role.NODE:
+            self.outbox.up(event.hello.node, event.link)
+        if event.hello.routes:
+            self.assembly.routes.learn_control(event.hello.routes)
+
+    def _on_link_down(self, event: LinkDown, _: Effects) -> None:
+        node = self.outbox.down(event.link, event.node)
+        if node:
+            self.flows.lost(node)
+
+    def _on_synced(self, event: Synced, _: Effects) -> None:
+        for sequence in sorted(each for each in self._pending if each <= event.sequence):
+            for group, persisted, promises in self._pending.pop(sequence).rows:
+                if self.replicas.groups.get(group.number) is group:
+                    self.touch(group)
+                    group.raft.step(persisted)
+                    for target, message in promises:
+                        self.send_raft(group, target, message)
+
+    def _on_flushed(self, event: Flushed, _: Effects) -> None:
+        for number, index in event.marks:
+            self.replicas.flushed(number, index)
+
+    def _on_dumped(self, event: Dumped, _: Effects) -> None:
+        self.replicas.dumped(event)
+
+    def _on_restored(self, event: Restored, _: Effects) -> None:
+        self.replicas.restored(event.group)
+
+    def _on_failed(self, event: Failed, _: Effects) -> None:
+        self.stopped = f"node {self.identity.node} stops: {event.what}"
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def _request(self, request: Request) -> None:
+        message = request.message
+        sort = getattr(message, "sort", None)
+        if sort == "service":
+            service = self.assembly.services.get(type(message))
+            if service is None:
+                self.reply(request, Refused(f"node {self.identity.node} does not offer {type(message).__name__}"))
+                return
+            self.start(service(request), lambda reply, error: self._served(request, reply, error))
+            return
+        group = self.replicas.groups.get(request.group)
+        if group is None:
+            self.reply(request, NoGroup(request.group))
+            return
+        self.touch(group)
+        if sort is None:
+            self._order(group, request)
+        elif message.wants_tick and not request.tick:
+            self._ticking.append((group, request))
+        else:
+            group.take(request)
+
+    def _served(self, request: Request, reply: Any, error: BaseException | None) -> None:
+        if error is not None:
+            raise error
+        if reply is not None:
+            self.reply(request, reply)
+
+    def _order(self, group: Group, request: Request) -> None:
+        """The host's own messages to a group; anything else is not a request."""
+        match request.message:
+            case ChangeMembers(voters, learners):
+                group.change(request, Change(voters, learners))
+            case TransferLeader(node):
+                group.transfer(request, node)
+            case AskProgress():
+                self.reply(request, self._progress(group))
+            case _:
+                self.reply(request, Refused(f"{type(request.message).__name__} is not a request"))
+
+    def _progress(self, group: Group) -> Any:
+        if not group.leading:
+            return group.not_leader()
+        status = group.raft.status()
+        rows = tuple((group.node_of(each.replica), each.match) for each in status.progress)
+        return ProgressIs(group.raft.last.index, rows)
+
+    def _ask_ticks(self) -> None:
+        """One request for all that want a tick now; it is sent after they came (O3, C2a)."""
+        rows, self._ticking = self._ticking, []
+
+        def got(first: int | None, error: BaseException | None) -> None:
+            if error is not None:
+                raise error
+            if first is None:
+                return  # silence: the clients send again
+            for place, (group, request) in enumerate(rows):
+                request.tick = first + (place << 16)
+                if self.replicas.groups.get(group.number) is group:
+                    self.touch(group)
+                    group.take(request)
+
+        self.start(self.assembly.ticks(len(rows)), got)
+
+    # -- what groups and flows need (node.group.Node) ---------------------------------------------------------------
+
+    def reply(self, request: Request, reply: Any) -> None:
+        """Answer one request."""
+        if request.link == FLOWS_LINK:
+            self.flows.replied(request.copy, reply)
+        else:
+            self.outbox.reply(request.link, request.copy, encode(reply))
+
+    def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
+        """Run a flow behind."""
+        self.flows.start(flow, done)
+
+    def _send_wish(self, copy: int, wish: Send) -> None:
+        node = wish.node
+        if node in (HERE, self.identity.node):
+            command = getattr(wish.message, "sort", None) == "command"
+            body = encode(wish.message) if command else b""
+            self._inbox.append(Request(FLOWS_LINK, copy, wish.group, wish.span, body, wish.message, self.now))
+        else:
+            self.outbox.request(node, (copy, wish.group, wish.span, encode(wish.message)), self.now)
+
+    def send_raft(self, group: Group, target: int, message: Message) -> None:
+        """Send a Raft message to a replica when this step ends."""
+        node = group.node_of(target)
+        if node:
+            self.outbox.raft(node, (group.number, group.replica, target, encode(message)), self.now)
+
+    def persist(self, group: Group, change: GroupRecord, promises: Sequence[tuple[int, Message]]) -> None:
+        """Put a change into this step's record; the promises leave when it is durable."""
+        self._record.groups.append(change)
+        last = group.raft.last
+        self._gathering.rows.append((group, Persisted(last.term, last.index), promises))
+        group.sequence = self._sequence + 1
+
+    def promise(self, group: Group, promises: Sequence[tuple[int, Message]]) -> None:
+        """Send these when all that this group has asked to persist is durable."""
+        if group.sequence > self._sequence:
+            pending = self._gathering
+        elif group.sequence in self._pending:
+            pending = self._pending[group.sequence]
+        else:
+            for target, message in promises:
+                self.send_raft(group, target, message)
+            return
+        last = group.raft.last
+        pending.rows.append((group, Persisted(last.term, last.index), promises))
+
+    def start_group(self, parent: Group, effect: StartGroup) -> None:
+        """A split made a right side."""
+        self.replicas.split_off(parent, effect)
+
+    def send_snapshot(self, group: Group, follower: int) -> None:
+        """A follower needs a snapshot."""
+        self.replicas.begin_snapshot(group, follower)
+
+    def take_snapshot(self, group: Group, ready: Ready) -> None:
+        """A leader offers the snapshot whose rows have come."""
+        self.replicas.take_offer(group, ready)
+
+    def forget(self, number: int) -> None:
+        """A group left this node: its log counts for nothing."""
+        self._record.groups.append(GroupRecord(number, gone=True))
+
+    def removed(self, group: Group) -> None:
+        """The applied configuration does not name this replica any more."""
+        self.replicas.drop(group.number, group.replica)
+
+
+_HANDLERS: dict[type, Callable[[Host, Any, Effects], None]] = {
+    Frame: Host._on_frame,
+    LinkUp: Host._on_link_up,
+    LinkDown: Host._on_link_down,
+    Synced: Host._on_synced,
+    Flushed: Host._on_flushed,
+    Dumped: Host._on_dumped,
+    Restored: Host._on_restored,
+    Failed: Host._on_failed,
+}

@@ -1,0 +1,87 @@
+"""Messages that a host itself understands, whatever the group replicates; class tags 16 to 39.
+
+Owns the replies of routing and the orders that change a group. Raft's own messages have tags 1 to 15
+(node/wire.py). Does not own what machines say (ranges/, txn/). Read next: node/host.py.
+"""
+
+from dataclasses import dataclass
+
+from node.codec import message
+
+
+@message(16)
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done."""
+
+
+@message(17)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was not done, and nothing changed; the text says why and what to do."""
+
+    why: str
+
+
+@message(18)
+@dataclass(frozen=True, slots=True)
+class NotLeader:
+    """This node does not lead the group; `node` is who may (0: nobody known). Nothing was proposed: definite."""
+
+    group: int
+    node: int
+
+
+@message(19)
+@dataclass(frozen=True, slots=True)
+class NoGroup:
+    """This node has no replica of the group. Definite."""
+
+    group: int
+
+
+@message(20)
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A limit is reached (inbox, overlay): send again a little later. Definite."""
+
+
+@message(24)
+@dataclass(frozen=True, slots=True)
+class ChangeMembers:
+    """Order to a group's leader: these nodes shall be its voters and learners. Done when it is applied."""
+
+    voters: tuple[int, ...]
+    learners: tuple[int, ...]
+
+
+@message(25)
+@dataclass(frozen=True, slots=True)
+class TransferLeader:
+    """Order to a group's leader: hand leadership to the replica on this node. Done when it has been asked."""
+
+    node: int
+
+
+@message(26)
+@dataclass(frozen=True, slots=True)
+class AskProgress:
+    """Query to a group's leader: how far is each member? The answer is `ProgressIs`."""
+
+
+@message(27)
+@dataclass(frozen=True, slots=True)
+class ProgressIs:
+    """The leader's last index, and (node, match) of each other member, learners too."""
+
+    last: int
+    match: tuple[tuple[int, int], ...]
+
+
+@message(28)
+@dataclass(frozen=True, slots=True)
+class DropReplica:
+    """Order to a node: the catalog says that its replica of this group, with this id or a smaller one, is removed."""
+
+    group: int
+    replica: int

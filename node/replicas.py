@@ -1,0 +1,281 @@
+"""The replicas of a node: how they come, are fed by snapshots, and go.
+
+Owns recovery at start, right sides of splits, uninitialised replicas, tombstones, compaction, and the way of a
+snapshot (dump, chunks, offer, restore; Raft paper section 7). Does not own the cycle of a group.
+A replica id is never used twice: what a tombstone covers creates nothing (traps 9). Read next: node/group.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from node.config import (
+    APPEND_BYTES_MAX,
+    ENTRIES_PER_APPEND_MAX,
+    IN_FLIGHT_APPENDS_MAX,
+    LOG_KEPT_ENTRIES,
+    Settings,
+)
+from node.group import Group, decode_mark, encode_mark
+from node.machine import StartGroup
+from node.ports import Dumped, GroupRecord, JournalPort, Recovered, StatePort
+from node.raft.core import Raft
+from node.raft.membership import NOBODY, decode_configuration, members
+from node.raft.messages import (
+    Compact,
+    Configuration,
+    HardState,
+    Message,
+    Position,
+    Ready,
+    Restored,
+    Role,
+    SnapshotSent,
+)
+from node.raft.settings import RaftSettings
+
+if TYPE_CHECKING:
+    from node.host import Host
+
+FIRST = Position(1, 1)  # where the log of a new group begins: what it holds at first is not in its log
+TOMBSTONE = b"gone"
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """A snapshot on its way in: chunks in order, then the mark."""
+
+    source: int
+    chunks: list[bytes] = field(default_factory=list)
+    index: int = 0
+    mark: bytes = b""
+
+
+class Replicas:
+    """The replicas of one node by group.
+
+    1. Two replicas on one node never overlap: a snapshot whose span another machine here holds is not taken.
+    2. `gone` maps a group to the replica id below which nothing is created any more.
+    """
+
+    def __init__(self, host: "Host", journal: JournalPort, state: StatePort, chance: Callable[[], float]) -> None:
+        self._host = host
+        self._journal = journal
+        self._state = state
+        self._chance = chance
+        self._settings = raft_settings(host.settings)
+        self.groups: dict[int, Group] = {}
+        self.gone: dict[int, int] = {}
+        self._dumps: dict[int, tuple[Group, int]] = {}
+        self._tickets = 0
+        self._incoming: dict[int, _Incoming] = {}
+        self._offers: dict[int, tuple[Position, Configuration]] = {}
+
+    # -- coming ----------------------------------------------------------------------------------------------------
+
+    def recover(self, now: float) -> None:
+        """Every replica as the disk holds it."""
+        logs = self._journal.recover()
+        for number, (applied, mark) in sorted(self._state.marks().items()):
+            if mark.startswith(TOMBSTONE):
+                self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
+                continue
+            replica, configuration, machine, base_term = decode_mark(mark)
+            log = logs.get(number, Recovered())
+            self._revive(number, replica, configuration, machine, (applied, base_term), log, now)
+
+    def _revive(
+        self,
+        number: int,
+        replica: int,
+        configuration: Configuration,
+        machine: bytes,
+        applied: tuple[int, int],
+        log: Recovered,
+        now: float,
+    ) -> None:
+        """The state is ahead of the journal only where a snapshot was restored: then the log begins there."""
+        index, term = applied
+        base, entries = Position(*log.base), log.entries
+        behind = base.index + len(entries) < index
+        if behind:
+            assert term, f"group {number}: applied to {index}, but its log ends before and no snapshot explains it"
+            base, entries = Position(index, term), []
+        assert base.index <= index, f"group {number}: its log begins after {base.index}, its state ends at {index}"
+        hard = HardState(*log.hard)
+        if hard.term < base.term:
+            hard = HardState(base.term, 0, hard.commit)
+        raft = Raft(replica, configuration, hard, base, entries, index, self._settings, self._chance, now)
+        group = self._add(number, replica, raft, machine if configuration.voters else None)
+        if behind:
+            self._host.persist(group, GroupRecord(number, hard=tuple(hard), base=(base.index, base.term)), ())
+
+    def _add(self, number: int, replica: int, raft: Raft, machine: bytes | None) -> Group:
+        host = self._host
+        made = None if machine is None else host.assembly.machine(number, machine, self._state)
+        group = Group(host, number, replica, raft, made, b"")
+        self.groups[number] = group
+        host.touch(group)
+        return group
+
+    def split_off(self, parent: Group, effect: StartGroup) -> None:
+        """The right side of a split, at its first index; its mark is durable no later than the left's (in order)."""
+        number = effect.group
+        configuration = decode_configuration(effect.configuration)
+        node = self._host.identity.node
+        replica = next((each.replica for each in members(configuration) if each.node == node), 0)
+        present = self.groups.get(number)
+        if not replica or self.gone.get(number, 0) > replica or (present is not None and present.machine is not None):
+            return
+        hard = HardState(FIRST.term, 0, FIRST.index)
+        if present is not None:  # uninitialised: what it has promised stands
+            hard = HardState(max(present.raft.term, FIRST.term), present.raft.vote, FIRST.index)
+        self._state.seal(number, FIRST.index, encode_mark(replica, configuration, effect.mark, FIRST.term))
+        raft = Raft(replica, configuration, hard, FIRST, (), FIRST.index, self._settings, self._chance, self._host.now)
+        group = self._add(number, replica, raft, effect.mark)
+        group.mark = encode_mark(replica, configuration, effect.mark)
+        base = (FIRST.index, FIRST.term)
+        self._host.persist(group, GroupRecord(number, hard=tuple(hard), base=base), ())
+
+    def receiver(self, number: int, replica: int, source: int, node: int, message: Message) -> Group | None:
+        """The group that a Raft message is for; a replica that is named for the first time is created, empty."""
+        group = self.groups.get(number)
+        if group is not None:
+            return group if group.replica == replica and not group.restoring else None
+        if self.gone.get(number, 0) > replica:
+            return None
+        raft = Raft(
+            replica, NOBODY, HardState(0, 0, 0), Position(0, 0), (), 0, self._settings, self._chance, self._host.now
+        )
+        self._state.seal(number, 0, encode_mark(replica, NOBODY, b""))
+        return self._add(number, replica, raft, None)
+
+    # -- going -----------------------------------------------------------------------------------------------------
+
+    def drop(self, number: int, replica: int) -> None:
+        """This replica is removed: its rows go, a tombstone stays."""
+        group = self.groups.get(number)
+        if group is None or group.replica > replica:
+            return
+        group.stop()
+        del self.groups[number]
+        self.gone[number] = replica + 1
+        span = None if group.machine is None else group.machine.span()
+        self._state.forget(number, TOMBSTONE + (replica + 1).to_bytes(8), span)
+        self._host.forget(number)
+
+    def flushed(self, number: int, index: int) -> None:
+        """The state holds a group durably up to here: its log may be cut, but for what followers still need."""
+        group = self.groups.get(number)
+        if group is None or index <= group.flushed:
+            return
+        group.flushed = index
+        kept = index
+        if group.raft.role == Role.LEADER:
+            kept = min([index, *(max(each.match, index - LOG_KEPT_ENTRIES) for each in group.raft.status().progress)])
+        if kept > group.raft.log.base.index:
+            self._host.touch(group)
+            group.raft.step(Compact(kept))
+            self._journal.cut(number, group.raft.log.base.index)
+
+    # -- snapshots -------------------------------------------------------------------------------------------------
+
+    def begin_snapshot(self, group: Group, follower: int) -> None:
+        """A follower needs a snapshot: dump the span, aside."""
+        assert group.machine is not None, "a leader has a machine"
+        self._tickets += 1
+        self._dumps[self._tickets] = (group, follower)
+        first, last = group.machine.span()
+        self._state.dump(self._tickets, group.number, first, last)
+
+    def dumped(self, event: Dumped) -> None:
+        """The rows are there: send them, then let the core offer them."""
+        group, follower = self._dumps.pop(event.ticket)
+        if self.groups.get(group.number) is not group or group.raft.role != Role.LEADER:
+            return
+        node, host = group.node_of(follower), self._host
+        term = group.raft.log.term(event.index)
+        base = None if term is None else Position(event.index, term)
+        if base is not None:
+            for place, chunk in enumerate(event.chunks):
+                if not host.outbox.snapshot(node, (group.number, group.replica, follower, place, chunk, 0)):
+                    base = None
+                    break
+            else:
+                host.outbox.snapshot(node, (group.number, group.replica, follower, -1, event.mark, event.index))
+        host.touch(group)
+        group.raft.step(SnapshotSent(follower, base))
+
+    def take_chunk(self, node: int, payload: Any) -> None:
+        """A chunk of rows, or (place -1) the mark that ends them."""
+        number, source, target, place, chunk, index = payload
+        group = self.groups.get(number)
+        if group is None or group.replica != target or group.restoring:
+            return
+        incoming = self._incoming.get(number)
+        if place == 0 or (place < 0 and incoming is None):
+            incoming = self._incoming[number] = _Incoming(source)
+        if incoming is None or incoming.source != source:
+            return
+        if place < 0:
+            incoming.mark, incoming.index = chunk, index
+        elif place == len(incoming.chunks):
+            incoming.chunks.append(chunk)
+
+    def take_offer(self, group: Group, ready: Ready) -> None:
+        """Restore what has come, unless another replica's span would overlap (traps 15)."""
+        assert ready.restore is not None, "an offer"
+        base, number = ready.restore.base, group.number
+        incoming = self._incoming.pop(number, None)
+        if incoming is None or not incoming.mark or incoming.index != base.index:
+            return
+        _, configuration, machine, _ = decode_mark(incoming.mark)
+        made = self._host.assembly.machine(number, machine, self._state)
+        first, last = made.span()
+        if any(_overlap(first, last, each) for each in self.groups.values() if each is not group):
+            return
+        group.restoring = True
+        self._offers[number] = (base, configuration)
+        group.machine = made
+        group.mark = encode_mark(group.replica, configuration, machine, base.term)
+        self._state.restore(number, base.index, group.mark, first, last, incoming.chunks)
+
+    def restored(self, number: int) -> None:
+        """The snapshot is durable: the machine begins from it, and the log after it."""
+        group = self.groups.get(number)
+        if group is None or number not in self._offers:
+            return
+        base, configuration = self._offers.pop(number)
+        group.restoring = False
+        group.flushed = base.index
+        group.configuration = configuration
+        assert group.machine is not None, "set when the offer was taken"
+        group.machine.configuration = configuration
+        group.machine.restore(group.machine.mark())
+        self._host.touch(group)
+        group.raft.step(Restored(base, configuration))
+
+
+def _overlap(first: bytes, last: bytes, other: Group) -> bool:
+    if other.machine is None:
+        return False
+    start, end = other.machine.span()
+    return first < end and start < last
+
+
+def raft_settings(settings: Settings) -> RaftSettings:
+    """The core's part of a node's settings."""
+    return RaftSettings(
+        heartbeat_seconds=settings.heartbeat_seconds,
+        election_seconds_min=settings.election_seconds_min,
+        entries_per_append_max=ENTRIES_PER_APPEND_MAX,
+        append_bytes_max=APPEND_BYTES_MAX,
+        in_flight_appends_max=IN_FLIGHT_APPENDS_MAX,
+        support=settings.leases,
+        support_seconds=settings.support_seconds,
+    )
+
+
+def first_mark(configuration: Configuration, machine: bytes) -> bytes:
+    """The mark of a group at the start of a cluster: replica 1 at `FIRST`."""
+    return encode_mark(1, configuration, machine, FIRST.term)

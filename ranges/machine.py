@@ -1,0 +1,273 @@
+"""The machine of a range: gates, stamps and leader memory around commands that know their own meaning.
+
+Owns the epoch gate (M1), the opening of a new leader (L2), the entry's stamp, `closed` and `safe`. Commands and
+queries are open sets (`RangeCommand`, `RangeQuery`), most of them on floor 3. A split is a command whose apply calls
+`split`: the end moves, rows stay, the right side's mark comes back. The group sets `configuration`. Left out: merges
+(M3 takes a frozen state that refuses like an older epoch, and a thaw by the catalog) and reads at followers (they
+take an index to wait for, or a quiet low-water mark). Read next: txn/commands.py.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from struct import Struct, unpack_from
+from typing import Any, Protocol
+
+from node.codec import decode
+from node.flow import Flow, Sleep
+from node.machine import Answer, Applied, Proposal, Request, View, Wait
+from node.raft.messages import Configuration
+from ranges.config import PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
+from ranges.descriptor import Descriptor, replicas_of
+from ranges.floors import LeaderMemory
+from ranges.keys import head
+from ranges.messages import Intent, NotYet, StaleSpan
+from ranges.mvcc import KeyRows
+from ranges.sampler import Sampler
+
+_stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
+_mark = Struct(">QQQQHH")  # span version, closed, safe, size, lengths of start and end
+SPAN_VERSION_FIRST = 1
+
+
+class RangeCommand(Protocol):
+    """A command of a range. `commit`, `tick` and `commits` come from the stamp that its `admit` made."""
+
+    def within(self, start: bytes, end: bytes) -> bool:
+        """Do all keys that it must have here lie in [start, end)?"""
+        ...
+
+    def admit(self, machine: "RangeMachine", request: Request, now: float) -> Proposal | Answer | Wait:
+        """On the leader: choose the timestamps, register what is pending, and stamp it (`machine.propose`)."""
+        ...
+
+    def apply(self, machine: "RangeMachine", commit: int, tick: int, commits: Sequence[int]) -> Applied:
+        """On every replica, with the same reply and rows."""
+        ...
+
+    def release(self, memory: LeaderMemory, commit: int, commits: Sequence[int]) -> Sequence[bytes]:
+        """On the leader, after apply or a refusal there: give back what `admit` registered; keys to wake."""
+        ...
+
+
+class RangeQuery(Protocol):
+    """A query of a range, answered by its leader in one step (L4)."""
+
+    def within(self, start: bytes, end: bytes) -> bool:
+        """Do all keys and spans that it asks for lie in [start, end)?"""
+        ...
+
+    def read(self, machine: "RangeMachine", request: Request, now: float) -> Answer | Wait:
+        """Answer it, or wait."""
+        ...
+
+
+def first_mark(start: bytes, end: bytes, span_version: int = SPAN_VERSION_FIRST) -> bytes:
+    """The mark of a new, empty range over [start, end)."""
+    return _pack_mark(span_version, 0, 0, 0, start, end)
+
+
+def _pack_mark(span_version: int, closed: int, safe: int, size: int, start: bytes, end: bytes) -> bytes:
+    return _mark.pack(span_version, closed, safe, size, len(start), len(end)) + start + end
+
+
+class RangeMachine:
+    """One range: `node.machine.Machine` over versioned rows.
+
+    1. `start < end`; `span_version` rises with every change of either.
+    2. `safe <= closed`, and neither falls (F5).
+    3. `memory` is there exactly while this replica leads; rows and replies never depend on it.
+    4. An entry's stamp carries the span version of the message, not the leader's (M1).
+    """
+
+    def __init__(
+        self,
+        group: int,
+        view: View,
+        mark: bytes,
+        settle: Callable[[Intent], Flow[None]],
+        tick: Callable[[], Flow[int | None]],
+    ) -> None:
+        self.group = group
+        self.rows = KeyRows(view)
+        self.memory: LeaderMemory | None = None
+        self.configuration = Configuration(0, 0, ())
+        self._settle = settle
+        self._tick = tick
+        self._duties: list[Flow[Any]] = []
+        self.restore(mark)
+
+    # -- the durable part --------------------------------------------------------------------------------------------
+
+    def restore(self, mark: bytes) -> None:
+        """Begin again from a mark, over the rows that the view now holds."""
+        self.span_version, self.closed, self.safe, self.rows.size, first, last = _mark.unpack_from(mark)
+        keys = mark[_mark.size :]
+        assert len(keys) == first + last, f"a range's mark is {len(mark)} bytes long: expected another length"
+        self.start, self.end = keys[:first], keys[first:]
+        self.sampler = Sampler(self.rows.view, self.start, self.end)
+        self._right: Descriptor | None = None
+
+    def mark(self) -> bytes:
+        """Span, span version, closed, safe and size."""
+        return _pack_mark(self.span_version, self.closed, self.safe, self.rows.size, self.start, self.end)
+
+    def span(self) -> tuple[bytes, bytes]:
+        """The heads of this range: first <= head < last."""
+        return head(self.start), head(self.end)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the rows hold; exact but for splits, which count each side as half."""
+        return self.rows.size
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The range as replies name it; its replicas are those of `configuration`, which the group sets."""
+        version, replicas = self.configuration.version, replicas_of(self.configuration)
+        return Descriptor(self.group, self.start, self.end, self.span_version, version, replicas)
+
+    def sample_split_key(self) -> bytes | None:
+        """A key near the middle of the bytes, once enough calls of bounded work have walked the range; else None."""
+        return self.sampler.step(self.rows.size)
+
+    @property
+    def leading(self) -> LeaderMemory:
+        """The leader's memory, where a rule needs it."""
+        assert self.memory is not None, f"group {self.group} has no leader memory: it does not lead"
+        return self.memory
+
+    # -- leadership ----------------------------------------------------------------------------------------------------
+
+    def lead(self, term: int) -> None:
+        """L1 is done: memory begins, reads are served; writes wait for L2's tick."""
+        memory = LeaderMemory()
+        self.memory = memory
+        self._duties = [self._open(memory)]
+
+    def follow(self) -> None:
+        """Leadership is over, and its memory with it."""
+        self.memory = None
+        self._duties = []
+
+    def duties(self, now: float) -> Sequence[Flow[Any]]:
+        """L2's tick, once for each leadership."""
+        duties, self._duties = self._duties, []
+        return duties
+
+    def _open(self, memory: LeaderMemory) -> Flow[None]:
+        """L2: a tick asked for after this leadership began becomes the low-water mark; then writes are let in."""
+        while self.memory is memory and not memory.open:
+            tick = yield from self._tick()
+            if tick is None:
+                yield Sleep(TICK_RETRY_SECONDS)
+            else:
+                memory.raise_low(tick)
+                memory.open = True
+
+    # -- the two doors of the leader -----------------------------------------------------------------------------------
+
+    def admit(self, request: Request, now: float) -> Proposal | Answer | Wait:
+        """M1 and L2, then the command's own rules."""
+        command: RangeCommand = request.message
+        if request.span != self.span_version or not command.within(self.start, self.end):
+            return Answer(self.refusal(request.span))
+        memory = self.leading
+        if not memory.open:
+            return Wait(("open", self.group), self._open(memory))
+        return command.admit(self, request, now)
+
+    def read(self, request: Request, now: float) -> Answer | Wait:
+        """M1, then the query's own rules."""
+        query: RangeQuery = request.message
+        if request.span != self.span_version or not query.within(self.start, self.end):
+            return Answer(self.refusal(request.span))
+        return query.read(self, request, now)
+
+    def refusal(self, span_version: int) -> StaleSpan | NotYet:
+        """M1: what to answer to a message routed by that span version."""
+        if span_version > self.span_version:
+            return NotYet()
+        return StaleSpan((self.descriptor,) if self._right is None else (self.descriptor, self._right))
+
+    def propose(self, request: Request, commit: int = 0, commits: Sequence[int] = ()) -> Proposal:
+        """The stamp of an admitted command."""
+        stamp = _stamp.pack(commit, request.tick, request.span, len(commits))
+        return Proposal(stamp + Struct(f">{len(commits)}Q").pack(*commits) if commits else stamp)
+
+    def wait_settled(self, intent: Intent, seconds: float = SETTLE_WAIT_SECONDS) -> Wait:
+        """Wait until somebody's intent is settled, which a flow behind sees to."""
+        return self._wait(("intent", intent.key, intent.id), self._settle(intent), seconds)
+
+    def wait_decided(self, name: bytes, seconds: float) -> Wait:
+        """Wait until the attempt has a verdict."""
+        return Wait(("verdict", name), None, seconds)
+
+    def wait_applied(self, key: bytes) -> Wait:
+        """R1: wait until a write of the key that is under way has been applied."""
+        return self._wait(("key", key), None, PENDING_WAIT_SECONDS)
+
+    def _wait(self, token: tuple[Any, ...], flow: Flow[Any] | None, seconds: float) -> Wait:
+        self.leading.parked.add(token)
+        return Wait(token, flow, seconds)
+
+    # -- the state -----------------------------------------------------------------------------------------------------
+
+    def apply(self, body: bytes, request: Request | None) -> Applied:
+        """M1 again, then the command; what it had registered in leader memory is released in any case."""
+        commit, tick, span_version, count = _stamp.unpack_from(body)
+        commits = unpack_from(f">{count}Q", body, _stamp.size) if count else ()
+        command: RangeCommand = request.message if request is not None else decode(body[_stamp.size + 8 * count :])
+        if span_version == self.span_version and command.within(self.start, self.end):
+            applied = command.apply(self, commit, tick, commits)
+        else:
+            applied = Applied(self.refusal(span_version))
+        memory = self.memory
+        if memory is not None:
+            woken = command.release(memory, commit, commits)
+            if woken:
+                tokens = [("key", key) for key in woken]
+                applied = Applied(applied.reply, (*applied.wakes, *tokens), applied.effects, applied.wait)
+        return applied
+
+    def settled(self, key: bytes, name: bytes) -> Sequence[Hashable]:
+        """Inside apply: what to wake since the attempt's intent on the key is settled; nothing where nobody waits."""
+        token = ("intent", key, name)
+        return (token,) if self.memory is not None and self.memory.wake(token) else ()
+
+    def decided(self, name: bytes) -> Sequence[Hashable]:
+        """Inside apply: what to wake since the attempt has a verdict."""
+        return () if self.memory is None else (("verdict", name),)
+
+    def raise_closed(self, until: int) -> None:
+        """F5's first step: from now on no attempt with S at or below `until` writes here."""
+        self.closed = max(self.closed, until)
+
+    def raise_safe(self, until: int) -> None:
+        """F5's third step: nothing at all is taken from attempts with S at or below `until`."""
+        self.safe = max(self.safe, until)
+        self.raise_closed(until)
+
+    def split(self, at: bytes, group: int, configuration: Configuration) -> tuple[bytes, Sequence[Hashable]]:
+        """Inside apply: keep [start, at) and give [at, end) to `group`: (the right side's mark, tokens to wake).
+
+        No row moves. `closed` and `safe` go with both sides. What was proposed for the right and is not yet
+        applied meets M1 and is released then; who waits for a settlement is woken, to meet M1 too.
+        `configuration` is the right side's first, for what later refusals name beside the left.
+        """
+        assert self.start < at < self.end, f"{at!r} does not lie inside [{self.start!r}, {self.end!r})"
+        self.span_version += 1
+        right = self.rows.size // 2
+        mark = _pack_mark(self.span_version, self.closed, self.safe, right, at, self.end)
+        version, replicas = configuration.version, replicas_of(configuration)
+        self._right = Descriptor(group, at, self.end, self.span_version, version, replicas)
+        self.end = at
+        self.rows.size -= right
+        self.sampler = Sampler(self.rows.view, self.start, self.end)
+        return mark, self._wake_sleepers()
+
+    def _wake_sleepers(self) -> Sequence[Hashable]:
+        """Who is parked, to meet M1; those parked on pending writes are woken as these are released."""
+        if self.memory is None:
+            return ()
+        gone = sorted(token for token in self.memory.parked if token[0] == "intent")
+        self.memory.parked.difference_update(gone)
+        return gone

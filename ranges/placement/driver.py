@@ -1,0 +1,283 @@
+"""The driver: carries the policy's moves out, where group 0 leads, for as long as it does.
+
+Owns the steps of each move: learners first, voters when these have caught up, leadership before its replica goes;
+ids before a split. One order for a range at a time (traps 15). After every wait it asks whether it still leads.
+Left out: a move cut short by a change of leader is not resumed; the next policy finds the learner and decides anew.
+Does not own what is decided (policy.py). Read next: ranges/placement/reporter.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from node.flow import HERE, Behind, Flow, Send, Sleep
+from node.machine import Request
+from node.messages import AskProgress, ChangeMembers, Done, NotLeader, ProgressIs, Refused, TransferLeader
+from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
+from ranges.descriptor import Descriptor
+from ranges.directory import Directory
+from ranges.placement.catalog import Catalog
+from ranges.placement.config import (
+    ASK_SECONDS,
+    CATCH_UP_ENTRIES,
+    CATCH_UP_SECONDS,
+    DECIDE_SECONDS,
+    LEARNER_SILENT_SECONDS,
+    ORDER_SECONDS,
+    ORDER_TRIES,
+    REST_AFTER_FAILURE_SECONDS,
+    REST_SECONDS,
+    SPLIT_KEY_TRIES,
+)
+from ranges.placement.messages import (
+    Allocated,
+    AllocateGroup,
+    MoveLeader,
+    MoveReplica,
+    PutDescriptors,
+    SplitRange,
+)
+from ranges.placement.moves import ChangeReplicas, Move, SplitLarge
+from ranges.placement.orders import checked
+from ranges.placement.picture import CONTROL_GROUP, Cell
+from ranges.placement.policy import decide
+from ranges.placement.routes import least_next_replica
+
+
+class Caller(Protocol):
+    """What the driver needs of a router (ranges/router.py)."""
+
+    directory: Directory
+
+    def call_group(self, descriptor: Descriptor, message: Any, seconds: float) -> Flow[Any]:
+        """Send to the group's leader; its reply, or None if nobody answered in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """A catalog that leads, and its term."""
+
+    catalog: Catalog
+    term: int
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it still leads in that term. To be asked after every wait."""
+        return self.catalog.leads(self.term)
+
+
+class Driver:
+    """One for each node; `run` is what a `Catalog` is given, `services` what the node offers to people.
+
+    1. A group has at most one order under way: `Picture.goals`.
+    2. Nothing is sent for a leadership that has ended.
+    """
+
+    def __init__(self, router: Caller) -> None:
+        self._router = router
+        self._leadership: Leadership | None = None
+
+    @property
+    def leadership(self) -> Leadership | None:
+        """The leadership of group 0 on this node, if there is one now."""
+        return self._leadership if self._leadership is not None and self._leadership.lasts else None
+
+    def run(self, catalog: Catalog, term: int) -> Flow[None]:
+        """Decide again and again while this leadership lasts."""
+        self._leadership = leadership = Leadership(catalog, term)
+        while leadership.lasts:
+            for move in decide(catalog.look()):
+                yield Behind(self.carry_out(leadership, move))
+            yield Sleep(DECIDE_SECONDS)
+
+    @property
+    def services(self) -> dict[type, Callable[[Request], Flow[Any]]]:
+        """Orders of people, carried out where group 0 leads; other nodes say where that may be."""
+        return dict.fromkeys((SplitRange, MoveReplica, MoveLeader), self._serve)
+
+    def _serve(self, request: Request) -> Flow[Any]:
+        leadership = self.leadership
+        if leadership is None:
+            return NotLeader(CONTROL_GROUP, self._router.directory.leaders.get(CONTROL_GROUP, 0))
+        move = checked(leadership.catalog, request.message)
+        if move is None:
+            return Done()
+        if isinstance(move, Refused):
+            return move
+        if move.group in leadership.catalog.picture.goals:
+            return Refused(f"group {move.group} is being changed, or was a moment ago: try again in some seconds")
+        if (yield from self.carry_out(leadership, move)):
+            return Done()
+        return Refused(f"group {move.group}: not known to be done; list the ranges to see what is")
+
+    def carry_out(self, leadership: Leadership, move: Move) -> Flow[bool]:
+        """Carry one move out; whether it is known to be done. The range is left alone for a while after it."""
+        group, picture = move.group, leadership.catalog.picture
+        picture.begin(group, _goal(leadership, move))
+        done = yield from self._act(leadership, move)
+        if leadership.lasts:
+            picture.rest(group, done)
+            yield Behind(_release(leadership, group, REST_SECONDS if done else REST_AFTER_FAILURE_SECONDS))
+        return done
+
+    def _act(self, leadership: Leadership, move: Move) -> Flow[bool]:
+        match move:
+            case ChangeReplicas(group, voters):
+                return (yield from self._change(leadership, group, voters))
+            case MoveLeader(group, node):
+                return (yield from self._transfer(leadership, group, node))
+            case SplitLarge(group, at):
+                return (yield from self._split(leadership, group, at))
+
+    # -- replicas --------------------------------------------------------------------------------------------------
+
+    def _change(self, leadership: Leadership, group: int, voters: tuple[int, ...]) -> Flow[bool]:
+        cell = leadership.catalog.picture.cell(group)
+        if cell is None:
+            return False
+        added = tuple(node for node in voters if node not in cell.voters)
+        if added and not (yield from self._learn(leadership, group, cell, added)):
+            return False
+        if not (yield from self._make_way(leadership, group, cell, voters)):
+            return False
+        return (yield from self._members(leadership, group, voters, ()))
+
+    def _learn(self, leadership: Leadership, group: int, cell: Cell, added: tuple[int, ...]) -> Flow[bool]:
+        """New members learn first, so that they never count before they can follow (thesis 4.2.1)."""
+        if added != cell.learners and not (yield from self._members(leadership, group, cell.voters, added)):
+            return False
+        for _ in range(int(CATCH_UP_SECONDS / ASK_SECONDS)):
+            progress = yield from self._tell(leadership, group, AskProgress())
+            if not leadership.lasts:
+                return False
+            if type(progress) is ProgressIs and _has_caught_up(progress, added):
+                return True
+            nodes = leadership.catalog.look().nodes
+            if any(node not in nodes or nodes[node].silent > LEARNER_SILENT_SECONDS for node in added):
+                break
+            yield Sleep(ASK_SECONDS)
+        yield from self._members(leadership, group, cell.voters, ())
+        return False
+
+    def _make_way(self, leadership: Leadership, group: int, cell: Cell, voters: tuple[int, ...]) -> Flow[bool]:
+        """A leader whose replica goes hands leadership on first, to one that stays."""
+        progress = yield from self._tell(leadership, group, AskProgress())
+        if type(progress) is not ProgressIs or not leadership.lasts:
+            return False
+        leader = _leader(progress, (*cell.voters, *voters))
+        if leader == 0 or leader in voters:
+            return True
+        nodes = leadership.catalog.look().nodes
+        staying = [node for node in voters if node in cell.voters and node in nodes]
+        if not staying:
+            # Nobody stays who votes today: all of them vote for a moment.
+            everybody = tuple(sorted({*cell.voters, *voters}))
+            if not (yield from self._members(leadership, group, everybody, ())):
+                return False
+            staying = list(voters)
+        heir = min(staying, key=lambda node: (nodes[node].silent, node))
+        return (yield from self._transfer(leadership, group, heir))
+
+    def _members(
+        self, leadership: Leadership, group: int, voters: tuple[int, ...], learners: tuple[int, ...]
+    ) -> Flow[bool]:
+        """Order these members until the order is taken, or reports say that they are there (an answer was lost).
+
+        A core refuses while another change, or an election, is under way.
+        """
+        for _ in range(ORDER_TRIES):
+            reply = yield from self._tell(leadership, group, ChangeMembers(voters, learners))
+            if type(reply) is Done or (leadership.lasts and _is_placed(leadership, group, voters, learners)):
+                return True
+            yield Sleep(ASK_SECONDS)
+        return False
+
+    # -- leaders ---------------------------------------------------------------------------------------------------
+
+    def _transfer(self, leadership: Leadership, group: int, node: int) -> Flow[bool]:
+        """Ask for the transfer, and look until it has come about."""
+        cell = leadership.catalog.picture.cell(group)
+        if cell is None or type((yield from self._tell(leadership, group, TransferLeader(node)))) is not Done:
+            return False
+        for _ in range(ORDER_TRIES):
+            yield Sleep(ASK_SECONDS)
+            progress = yield from self._tell(leadership, group, AskProgress())
+            if type(progress) is ProgressIs and _leader(progress, (*cell.voters, node)) == node:
+                return True
+        return False
+
+    # -- splits ----------------------------------------------------------------------------------------------------
+
+    def _split(self, leadership: Leadership, group: int, at: bytes | None) -> Flow[bool]:
+        """Ids first (design 9.5), then the order, then both sides into the catalog at once."""
+        key = at if at is not None else (yield from self._split_key(leadership, group))
+        if key is None or not leadership.lasts:
+            return False
+        allocated = yield Send(HERE, CONTROL_GROUP, 0, AllocateGroup(), ORDER_SECONDS)
+        if type(allocated) is not Allocated:
+            return False
+        reply = yield from self._tell(leadership, group, Split(key, allocated.group))
+        if type(reply) is not SplitDone:
+            return False  # if it was done all the same, the left side's leader reports both
+        sides = (reply.left, reply.right)
+        put = PutDescriptors(sides, tuple(least_next_replica(side) for side in sides))
+        return type((yield Send(HERE, CONTROL_GROUP, 0, put, ORDER_SECONDS))) is Done
+
+    def _split_key(self, leadership: Leadership, group: int) -> Flow[bytes | None]:
+        for _ in range(SPLIT_KEY_TRIES):
+            reply = yield from self._tell(leadership, group, FindSplitKey())
+            if type(reply) is not SplitKeyIs:
+                return None
+            if reply.key is not None:
+                return reply.key
+        return None
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    def _tell(self, leadership: Leadership, group: int, message: Any) -> Flow[Any]:
+        """Send to the group's leader; None if nobody answered or nobody should be asked any more."""
+        if not leadership.lasts:
+            return None
+        if group == CONTROL_GROUP:
+            return (yield Send(HERE, CONTROL_GROUP, 0, message, ORDER_SECONDS))
+        placed = leadership.catalog.routes.of_group(group)
+        if placed is None:
+            return None
+        return (yield from self._router.call_group(placed.descriptor, message, ORDER_SECONDS))
+
+
+def _goal(leadership: Leadership, move: Move) -> Cell | None:
+    """How the range will be placed when the move is done."""
+    cell = leadership.catalog.picture.cell(move.group)
+    if cell is None:
+        return None
+    match move:
+        case ChangeReplicas(_, voters):
+            return Cell(voters, (), cell.leader if cell.leader in voters else 0)
+        case MoveLeader(_, node):
+            return cell._replace(leader=node)
+        case SplitLarge():
+            return cell
+
+
+def _release(leadership: Leadership, group: int, seconds: float) -> Flow[None]:
+    yield Sleep(seconds)
+    if leadership.lasts:
+        leadership.catalog.picture.release(group)
+
+
+def _is_placed(leadership: Leadership, group: int, voters: tuple[int, ...], learners: tuple[int, ...]) -> bool:
+    cell = leadership.catalog.picture.cell(group)
+    return cell is not None and (cell.voters, cell.learners) == (voters, learners)
+
+
+def _has_caught_up(progress: ProgressIs, added: tuple[int, ...]) -> bool:
+    match = dict(progress.match)
+    return all(match.get(node, 0) > 0 and match[node] + CATCH_UP_ENTRIES >= progress.last for node in added)
+
+
+def _leader(progress: ProgressIs, members: tuple[int, ...]) -> int:
+    """The member that answered: progress is of all others. 0 if it cannot be told."""
+    others = {node for node, _ in progress.match}
+    return next((node for node in members if node not in others), 0)

@@ -1,0 +1,69 @@
+"""The reporter's view of a real host.
+
+Owns the reading of a host's groups for reports, and hands on what the answers say. Does not own the groups.
+Read next: ranges/placement/reporter.py, node/host.py.
+"""
+
+from collections.abc import Callable, Iterator
+
+from node.group import Group
+from node.host import Host
+from ranges.machine import RangeMachine
+from ranges.messages import StaleSpan
+from ranges.placement.reporter import Held
+
+Learn = Callable[[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]], None]
+_Sign = tuple[int, int, int, int]
+
+
+class HostHoldings:
+    """`ranges.placement.reporter.Holdings` over a `Host`; `learn` takes addresses and group 0's routes."""
+
+    def __init__(self, host: Host, learn: Learn) -> None:
+        self._host = host
+        self._signs: dict[int, _Sign] = {}
+        self.learn = learn
+
+    def who(self) -> tuple[int, int, str]:
+        """(node id, life, address)."""
+        identity = self._host.identity
+        return identity.node, identity.life, identity.address
+
+    def changed(self) -> Iterator[int]:
+        """Groups whose sign (replica, term it leads in, configuration, applied index) is not what it was."""
+        before, self._signs = self._signs, {}
+        signs = self._signs
+        for number, group in self._host.replicas.groups.items():
+            sign = signs[number] = _sign(group)
+            if before.pop(number, None) != sign:
+                yield number
+        yield from before
+
+    def held(self, group: int) -> Held | None:
+        """The replica of a group, None if there is none (any more)."""
+        found = self._host.replicas.groups.get(group)
+        if found is None:
+            return None
+        machine = found.machine
+        if type(machine) is not RangeMachine:
+            return Held(group, found.replica, 0, None, 0, None, 0, 0)
+        refusal = machine.refusal(0)  # names the right side of the last split beside the range itself
+        beside = refusal.descriptors[1] if type(refusal) is StaleSpan and len(refusal.descriptors) > 1 else None
+        return Held(
+            group,
+            found.replica,
+            found.leading,
+            machine.descriptor,
+            machine.configuration.next_replica,
+            beside,
+            machine.size,
+            found.raft.applied,
+        )
+
+    def drop(self, group: int, replica: int) -> None:
+        """Destroy a replica that the catalog confirms as removed."""
+        self._host.replicas.drop(group, replica)
+
+
+def _sign(group: Group) -> _Sign:
+    return group.replica, group.leading, group.configuration.version, group.raft.applied

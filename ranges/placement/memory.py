@@ -1,0 +1,71 @@
+"""What only the leader of group 0 knows: who is alive, what nodes hold, the window of ticks.
+
+Owns liveness and the confirmation of removed replicas. Emptied at every change of leader; nodes tell everything
+anew when they meet a leader of another generation. Does not own the durable catalog (catalog.py) nor placements
+(picture.py). Read next: ranges/placement/catalog.py.
+"""
+
+from collections.abc import Callable, Iterable
+
+from node.messages import DropReplica
+from ranges.placement.messages import Report
+from ranges.placement.oracle import Window
+
+IsRemoved = Callable[[int, int, int], bool]  # (group, node, replica): the catalog says that it is no member any more
+
+
+class LeaderMemory:
+    """From one `lead` to the next `follow`.
+
+    1. A node counts as heard when this leadership began: a new leader declares nobody dead at once.
+    2. `drops` are confirmed against the catalog, never guessed: a replica id that the catalog's descriptor could not
+       know yet is left alone.
+    """
+
+    def __init__(self, term: int, ceiling: int) -> None:
+        self.term = term
+        self.window = Window(ceiling)
+        self.extending = False
+        self.driven = False
+        self.seen = 1  # the version of the address list
+        self._since: float | None = None
+        self._heard: dict[int, float] = {}
+        self._holding: dict[int, dict[int, int]] = {}
+        self._drops: dict[int, dict[int, int]] = {}
+
+    def hear(self, node: int, now: float) -> None:
+        """The node has sent something."""
+        self._heard[node] = now
+
+    def silent(self, node: int, now: float) -> float:
+        """For how many seconds the node has been silent."""
+        if self._since is None:
+            self._since = now
+        return max(0.0, now - self._heard.get(node, self._since))
+
+    def take_holdings(self, report: Report, is_removed: IsRemoved) -> None:
+        """A node says what it holds; what the catalog does not name any more is to be dropped."""
+        if report.whole:
+            self._holding.pop(report.node, None)
+            self._drops.pop(report.node, None)
+        holding = self._holding.setdefault(report.node, {})
+        drops = self._drops.setdefault(report.node, {})
+        for group in report.gone:
+            holding.pop(group, None)
+            drops.pop(group, None)
+        for group, replica in report.holding:
+            holding[group] = replica
+            drops.pop(group, None)
+            if is_removed(group, report.node, replica):
+                drops[group] = replica
+
+    def check_holdings(self, group: int, nodes: Iterable[int], is_removed: IsRemoved) -> None:
+        """The group's members are others now: these nodes may hold a replica that is none any more."""
+        for node in nodes:
+            replica = self._holding.get(node, {}).get(group)
+            if replica is not None and is_removed(group, node, replica):
+                self._drops.setdefault(node, {})[group] = replica
+
+    def drops(self, node: int) -> tuple[DropReplica, ...]:
+        """What the node is to destroy; told until it says that it is gone."""
+        return tuple(DropReplica(group, replica) for group, replica in sorted(self._drops.get(node, {}).items()))

@@ -1,0 +1,33 @@
+"""What the policy may decide: the closed list of moves.
+
+Owns their forms. Does not own how they are carried out (driver.py). Read next: ranges/placement/policy.py.
+"""
+
+from dataclasses import dataclass
+
+from ranges.placement.messages import MoveLeader
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReplicas:
+    """Move: these nodes shall hold the group's voters, and nobody a learner."""
+
+    group: int
+    voters: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"g{self.group} on " + " ".join(f"n{node}" for node in self.voters)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLarge:
+    """Move: split the group's range about its middle, or at `at`."""
+
+    group: int
+    at: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"g{self.group} split" + ("" if self.at is None else f" at {self.at!r}")
+
+
+Move = ChangeReplicas | SplitLarge | MoveLeader

@@ -1,0 +1,54 @@
+"""Orders of people, checked: split here, move that replica, lead from there.
+
+Owns the checks of an order against the catalog. Does not own the steps (driver.py). Read next:
+ranges/placement/driver.py.
+"""
+
+from node.messages import Refused
+from ranges.keys import is_key
+from ranges.placement.catalog import Catalog
+from ranges.placement.messages import MoveLeader, MoveReplica, SplitRange
+from ranges.placement.moves import ChangeReplicas, Move, SplitLarge
+
+Order = SplitRange | MoveReplica | MoveLeader
+
+
+def checked(catalog: Catalog, order: Order) -> Move | Refused | None:
+    """The move that an order asks for, None if nothing is left to do, or why it cannot be."""
+    match order:
+        case SplitRange(key):
+            return _checked_split(catalog, key)
+        case MoveReplica(group, source, target):
+            return _checked_replica(catalog, group, source, target)
+        case MoveLeader(group, node):
+            return _checked_leader(catalog, group, node)
+
+
+def _checked_split(catalog: Catalog, key: bytes) -> Move | Refused | None:
+    found = next(catalog.routes.from_key(key), None)
+    if not is_key(key) or found is None or not found.descriptor.start <= key:
+        return Refused(f"{key!r} is not a key that a range holds")
+    if found.descriptor.start == key:
+        return None
+    return SplitLarge(found.descriptor.group, key)
+
+
+def _checked_replica(catalog: Catalog, group: int, source: int, target: int) -> Move | Refused | None:
+    cell = catalog.picture.cell(group)
+    if cell is None:
+        return Refused(f"there is no group {group}")
+    row = catalog.nodes.get(target)
+    if row is None or row.state != "up":
+        return Refused(f"node {target} takes no replicas: it is unknown, draining or removed")
+    if source not in cell.voters:
+        return None if target in cell.voters else Refused(f"group {group} has no voter on node {source}")
+    if target in cell.voters:
+        return Refused(f"group {group} has a voter on node {target} already")
+    return ChangeReplicas(group, tuple(sorted({*cell.voters, target} - {source})))
+
+
+def _checked_leader(catalog: Catalog, group: int, node: int) -> Move | Refused | None:
+    cell = catalog.picture.cell(group)
+    if cell is None or node not in cell.voters:
+        return Refused(f"group {group} has no voter on node {node}")
+    return None if cell.leader == node else MoveLeader(group, node)

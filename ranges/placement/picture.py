@@ -1,0 +1,176 @@
+"""What the policy looks at: nodes, and every range's place, size and leader, gathered by like placement.
+
+Owns the counting, kept up to date range by range, so that a decision costs as much as there are different
+placements, not as there are ranges. Does not own where the facts come from (catalog.py) nor what follows from
+them (policy.py). Read next: ranges/placement/policy.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ranges.placement.messages import Rules
+
+CONTROL_GROUP = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node as the policy sees it; `silent` in seconds since its last report."""
+
+    node: int
+    host: str
+    state: str
+    silent: float
+
+
+class Cell(NamedTuple):
+    """How a range is placed: the nodes of its voters and learners, ascending, and of its leader (0: unknown)."""
+
+    voters: tuple[int, ...]
+    learners: tuple[int, ...] = ()
+    leader: int = 0
+
+
+class Facts(NamedTuple):
+    """What a range's leader last said: the term and node it leads in, bytes, requests a second."""
+
+    term: int
+    leader: int
+    size: int
+    load: int
+
+
+_UNKNOWN = Facts(0, 0, 0, 0)
+
+
+class Picture:
+    """Every range's cell.
+
+    1. Each known group is in exactly one cell: the goal of the order that is under way for it, else the truth.
+    2. `large` are the groups that the rules want split and that no order holds.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.nodes: dict[int, NodeView] = {}
+        self.cells: dict[Cell, set[int]] = {}
+        self.large: set[int] = set()
+        self.goals: dict[int, Cell] = {}
+        self.active = 0
+        self._places: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self._facts: dict[int, Facts] = {}
+        self._cell_of: dict[int, Cell] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def members(self) -> int:
+        """How many nodes the cluster has, dead and draining ones too."""
+        return sum(view.state != "removed" for view in self.nodes.values())
+
+    def facts(self, group: int) -> Facts:
+        """What the group's leader last said; zeros if it never did."""
+        return self._facts.get(group, _UNKNOWN)
+
+    def cell(self, group: int) -> Cell | None:
+        """How the group is placed in truth, or None if it is not known."""
+        place = self._places.get(group)
+        if place is None:
+            return None
+        leader = self.facts(group).leader
+        return Cell(*place, leader if leader in place[0] else 0)
+
+    def knows(self, group: int) -> bool:
+        """Whether the group has a place."""
+        return group in self._places
+
+    # -- what is true ----------------------------------------------------------------------------------------------
+
+    def place(self, group: int, voters: Sequence[int], learners: Sequence[int] = ()) -> None:
+        """The group's members are on these nodes."""
+        self._places[group] = (tuple(sorted(voters)), tuple(sorted(learners)))
+        self._refresh(group)
+
+    def forget(self, group: int) -> None:
+        """The group is no more."""
+        self._places.pop(group, None)
+        self._facts.pop(group, None)
+        self._refresh(group)
+
+    def report(self, group: int, facts: Facts) -> None:
+        """The group's leader says so; one of an older term is not believed any more."""
+        if facts.term >= self.facts(group).term:
+            self._facts[group] = facts
+            self._refresh(group)
+
+    def follow_rules(self, rules: Rules) -> None:
+        """The rules are others now."""
+        self.rules = rules
+        for group in list(self._facts):
+            self._refresh(group)
+
+    def forget_leader_memory(self) -> None:
+        """Leadership of group 0 is over: reports and orders were this leader's own."""
+        touched = [*self._facts, *self.goals]
+        self._facts.clear()
+        self.goals.clear()
+        self.active = 0
+        for group in touched:
+            self._refresh(group)
+
+    # -- what is under way -----------------------------------------------------------------------------------------
+
+    def begin(self, group: int, goal: Cell | None) -> None:
+        """An order is under way: count the group as if it were done, and let nobody else touch it."""
+        assert group not in self.goals, f"two orders for group {group} at once (traps 15)"
+        self.goals[group] = goal or self.cell(group) or Cell(())
+        self.active += 1
+        self._refresh(group)
+
+    def rest(self, group: int, done: bool) -> None:
+        """The order has ended; the group is left alone until `release`, so that reports of it have come."""
+        assert group in self.goals, f"no order is under way for group {group}"
+        self.active -= 1
+        if not done:
+            self.goals[group] = self.cell(group) or Cell(())
+            self._refresh(group)
+
+    def release(self, group: int) -> None:
+        """The truth counts again, and other orders may come."""
+        self.goals.pop(group, None)
+        self._refresh(group)
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        seen: dict[int, Cell] = {}
+        for cell, members in self.cells.items():
+            assert members, "empty cells are dropped"
+            for group in members:
+                assert group not in seen, "a group is in one cell"
+                seen[group] = cell
+        for group in self._places:
+            assert seen.pop(group) == self.goals.get(group, self.cell(group)), "a group is where it counts"
+        assert not seen, "only known groups are in cells"
+
+    def _refresh(self, group: int) -> None:
+        before = self._cell_of.pop(group, None)
+        if before is not None:
+            members = self.cells[before]
+            members.discard(group)
+            if not members:
+                del self.cells[before]
+        self.large.discard(group)
+        truth = self.cell(group)
+        if truth is None:
+            return
+        cell = self.goals.get(group, truth)
+        self._cell_of[group] = cell
+        self.cells.setdefault(cell, set()).add(group)
+        if group != CONTROL_GROUP and group not in self.goals and self._is_large(self.facts(group)):
+            self.large.add(group)
+
+    def _is_large(self, facts: Facts) -> bool:
+        rules = self.rules
+        return 0 < rules.split_bytes < facts.size or 0 < rules.split_load < facts.load

@@ -1,0 +1,221 @@
+"""The policy: from a picture of the cluster to the few moves that make it better. Pure.
+
+Owns what is wanted: enough replicas, none on dead or leaving nodes, none that share a host, small ranges, replicas
+and leaders spread evenly, few partners for each node (copysets). Does not own how a move is carried out (driver.py).
+Each move lowers one of these measures and raises none that stands before it in RULES, so moves come to an end.
+Read next: ranges/placement/picture.py.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from ranges.placement.config import (
+    LEADER_GAP_PERCENT,
+    LEADERS_MOVED_AT_ONCE,
+    ORDERS_AT_ONCE,
+    PAIRS_COMPARED_MAX,
+    REPLICA_GAP_PERCENT,
+)
+from ranges.placement.draft import Draft, is_dead
+from ranges.placement.moves import Move
+from ranges.placement.picture import CONTROL_GROUP, Cell, Picture
+
+
+def decide(picture: Picture) -> tuple[Move, ...]:
+    """The moves to begin now, the most urgent first; none when all is well. Does not change the picture."""
+    draft = Draft(picture)
+    moves: list[Move] = []
+    room = ORDERS_AT_ONCE - picture.active
+    for rule, most in RULES:
+        moves += islice(rule(draft), max(0, min(most, room - len(moves))))
+    moves += islice(spread_leaders(draft), LEADERS_MOVED_AT_ONCE)
+    return tuple(moves)
+
+
+# -- rules ---------------------------------------------------------------------------------------------------------
+
+
+def repair(draft: Draft) -> Iterator[Move]:
+    """Enough voters, none on nodes that are dead or leaving, no learner left over from a move that was cut short."""
+    control = draft.free_control()
+    if control is not None and (goal := _repaired(draft, control)) is not None:
+        yield draft.place(CONTROL_GROUP, control, goal)
+    cells = [cell for cell in sorted(draft.picture.cells) if not draft.is_sound(cell)]
+    for cell in sorted(cells, key=lambda cell: (_spare(draft, cell), cell)):
+        while (group := draft.free(cell)) is not None and (goal := _repaired(draft, cell)) is not None:
+            yield draft.place(group, cell, goal)
+
+
+def split(draft: Draft) -> Iterator[Move]:
+    """Ranges stay small enough to move, and no range is too busy for one core."""
+    for group in sorted(draft.picture.large - draft.taken):
+        cell = draft.picture.cell(group)
+        if cell is not None and not cell.learners:
+            yield draft.split(group)
+
+
+def part(draft: Draft) -> Iterator[Move]:
+    """Replicas that share a host part, if there is a host without one."""
+    control = draft.free_control()
+    if control is not None and (goal := _parted(draft, control)) is not None:
+        yield draft.place(CONTROL_GROUP, control, goal)
+    for cell in sorted(draft.picture.cells):
+        while draft.crowding(cell.voters) and (group := draft.free(cell)) is not None:
+            goal = _parted(draft, cell)
+            if goal is None:
+                break
+            yield draft.place(group, cell, goal)
+
+
+def spread(draft: Draft) -> Iterator[Move]:
+    """Replicas move from the fullest node to the emptiest, while they differ by more than the gap."""
+    while (move := _spread_one(draft)) is not None:
+        yield move
+
+
+def spread_leaders(draft: Draft) -> Iterator[Move]:
+    """Leaders move to the voter that leads least, while both differ by more than the gap."""
+    counts = draft.leaders
+    gap = _gap(counts, draft.targets, LEADER_GAP_PERCENT)
+    moved = True
+    while moved:
+        moved = False
+        for _, cell, node in _leader_choices(draft):
+            if counts[cell.leader] - counts[node] > gap and (group := draft.free(cell)) is not None:
+                moved = True
+                yield draft.lead(group, cell, node)
+
+
+# In this order, because: lost replicas are what one more death turns into lost keys; a large range is slow to move,
+# so it is split before it moves; hosts are about safety, evenness only about speed. Leaders, who go where replicas
+# are, come last and cost nothing, so they have a room of their own.
+RULES: tuple[tuple[Callable[[Draft], Iterator[Move]], int], ...] = (
+    (repair, ORDERS_AT_ONCE),
+    (split, ORDERS_AT_ONCE),
+    (part, ORDERS_AT_ONCE),
+    (spread, ORDERS_AT_ONCE // 2),
+)
+
+
+def _spare(draft: Draft, cell: Cell) -> int:
+    """How many more live voters the group may lose."""
+    live = sum(not draft.is_leaving(node) for node in cell.voters)
+    return live - len(cell.voters) // 2 - 1
+
+
+def _can_change(draft: Draft, cell: Cell) -> bool:
+    """A majority is alive, else no change can be agreed on (and who leads cannot be asked)."""
+    nodes = draft.picture.nodes
+    alive = sum(node in nodes and not is_dead(nodes[node], draft.picture) for node in cell.voters)
+    return alive > len(cell.voters) // 2
+
+
+def _repaired(draft: Draft, cell: Cell) -> tuple[int, ...] | None:
+    """Better voters for an unsound group, if there are any and a change can be agreed on."""
+    if draft.is_sound(cell) or not _can_change(draft, cell):
+        return None
+    goal = _goal(draft, cell)
+    return None if goal == cell.voters and not cell.learners else goal
+
+
+def _goal(draft: Draft, cell: Cell) -> tuple[int, ...]:
+    """The best voters for such a group, given where it is."""
+    keep = [node for node in cell.voters if not draft.is_leaving(node)]
+    while len(keep) > draft.wanted(cell):
+        keep.remove(_superfluous(draft, tuple(keep), cell.leader))
+    while len(keep) < draft.wanted(cell):
+        node = draft.best_target(tuple(keep), cell.learners)
+        if node is None:
+            break
+        keep.append(node)
+    # Where there is nowhere to go, replicas stay where they are: a node that drains before one that is dead.
+    rest = [node for node in cell.voters if draft.is_leaving(node)]
+    for node in sorted(rest, key=lambda node: (_is_lost(draft, node), node)):
+        if len(keep) < draft.wanted(cell):
+            keep.append(node)
+    if len(keep) % 2 == 0 and keep[-1] not in cell.voters:  # never two voters for long (design 9.3)
+        keep.pop()
+    return tuple(sorted(keep)) if keep else cell.voters
+
+
+def _is_lost(draft: Draft, node: int) -> bool:
+    view = draft.picture.nodes.get(node)
+    return view is None or view.state == "removed" or is_dead(view, draft.picture)
+
+
+def _superfluous(draft: Draft, keep: tuple[int, ...], leader: int) -> int:
+    """Which voter goes first: one that crowds a host, not the leader, the fullest."""
+
+    def rank(node: int) -> tuple[bool, bool, int, int]:
+        rest = tuple(each for each in keep if each != node)
+        return draft.crowding(rest) < draft.crowding(keep), node != leader, draft.replicas[node], node
+
+    return max(keep, key=rank)
+
+
+def _parted(draft: Draft, cell: Cell) -> tuple[int, ...] | None:
+    crowds = draft.crowding(cell.voters)
+    if not crowds or not draft.is_sound(cell):
+        return None
+    source = _superfluous(draft, cell.voters, cell.leader)
+    rest = tuple(node for node in cell.voters if node != source)
+    target = draft.best_target(rest)
+    if target is None or draft.crowding((*rest, target)) >= crowds:
+        return None
+    return (*rest, target)
+
+
+def _gap(counts: Counter[int], nodes: list[int], percent: int) -> int:
+    """By how much two nodes may differ: hysteresis, so that small changes move nothing."""
+    return max(1, sum(counts[node] for node in nodes) * percent // (100 * max(1, len(nodes))))
+
+
+def _spread_one(draft: Draft) -> Move | None:
+    counts, nodes = draft.replicas, draft.targets
+    gap = _gap(counts, nodes, REPLICA_GAP_PERCENT)
+    fullest_first = sorted(nodes, key=lambda node: (-counts[node], node))
+    compared = 0
+    for source in fullest_first:
+        for target in reversed(fullest_first):
+            if counts[source] - counts[target] <= gap:
+                break
+            compared += 1
+            if compared > PAIRS_COMPARED_MAX:
+                return None
+            if (move := _spread_between(draft, source, target)) is not None:
+                return move
+    return None
+
+
+def _spread_between(draft: Draft, source: int, target: int) -> Move | None:
+    """Move the range that minds least: (strangers, not the leader's own replica)."""
+    best: tuple[tuple[int, int, bool, Cell], int, tuple[int, ...]] | None = None
+    for cell in draft.cells_on(source):
+        if target in cell.voters or len(cell.voters) != draft.picture.rules.replicas:
+            continue
+        rest = tuple(node for node in cell.voters if node != source)
+        if draft.crowding((*rest, target)) > draft.crowding(cell.voters):
+            continue
+        rank = (*draft.strangers(target, rest), cell.leader == source, cell)
+        if best is not None and rank >= best[0]:
+            continue
+        group = draft.free(cell)
+        if group is not None:
+            best = (rank, group, (*rest, target))
+    return None if best is None else draft.place(best[1], best[0][-1], best[2])
+
+
+def _leader_choices(draft: Draft) -> list[tuple[int, Cell, int]]:
+    """(minus the gap, cell, voter) of each voter that leads so much less than the cell's leader; the widest first."""
+    counts, targets = draft.leaders, set(draft.targets)
+    gap = _gap(counts, draft.targets, LEADER_GAP_PERCENT)
+    choices = [
+        (counts[node] - counts[leader], cell, node)
+        for leader in draft.targets
+        for cell in draft.cells_on(leader)
+        if cell.leader == leader
+        for node in cell.voters
+        if counts[leader] - counts[node] > gap and node in targets
+    ]
+    return sorted(choices)

@@ -1,0 +1,130 @@
+"""The catalog's map from keys to ranges: the descriptors in memory, and the rule by which a newer one is taken.
+
+Owns the order of descriptors and that they never overlap. Does not own rows on disk: `take` says which to change.
+Every key's owners follow each other by span version, whichever groups they are: so of two descriptors that
+overlap, the one with the larger span version is newer for each shared key. Read next: ranges/placement/catalog.py.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sortedcontainers import SortedDict
+
+from ranges.descriptor import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A descriptor and the next free replica id of its group when it was current."""
+
+    descriptor: Descriptor
+    next_replica: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What taking a descriptor did: rows by start key to remove, and rows to write."""
+
+    removed: tuple[Placed, ...]
+    written: tuple[Placed, ...]
+
+
+class Routes:
+    """Descriptors by start key and by group.
+
+    1. They never overlap.
+    2. A group has at most one; its epoch (span version, configuration version) only grows while it is known.
+    """
+
+    def __init__(self) -> None:
+        self._by_start: SortedDict[bytes, Placed] = SortedDict()
+        self._by_group: dict[int, Placed] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_group)
+
+    def load(self, placed: Placed) -> None:
+        """Take a row as it was written, at start."""
+        self._insert(placed)
+
+    def groups(self) -> list[int]:
+        """Every group, by id."""
+        return sorted(self._by_group)
+
+    def of_group(self, group: int) -> Placed | None:
+        """The group's descriptor, if there is one."""
+        return self._by_group.get(group)
+
+    def from_key(self, key: bytes) -> Iterator[Placed]:
+        """The range that holds `key`, or the first one after it, and all that follow."""
+        return (self._by_start[start] for start in self._by_start.irange(self._first_start(key)))
+
+    def is_news(self, descriptor: Descriptor) -> bool:
+        """Whether `take` would take it."""
+        known = self._by_group.get(descriptor.group)
+        if known is not None and epoch(descriptor) <= epoch(known.descriptor):
+            return False
+        return all(each.descriptor.span_version < descriptor.span_version for each in self._overlapped(descriptor))
+
+    def take(self, placed: Placed) -> Taken | None:
+        """Take a descriptor if it is news. What it overlaps is older: clipped if it begins before, else dropped."""
+        descriptor = placed.descriptor
+        if not self.is_news(descriptor):
+            return None
+        removed: list[Placed] = []
+        written: list[Placed] = []
+        known = self._by_group.get(descriptor.group)
+        if known is not None:
+            removed.append(known)
+        for older in self._overlapped(descriptor):
+            removed.append(older)
+            if older.descriptor.start < descriptor.start:  # a split leaves the left side where it was
+                written.append(replace(older, descriptor=replace(older.descriptor, end=descriptor.start)))
+        written.append(placed)
+        for each in removed:
+            self._remove(each)
+        for each in written:
+            self._insert(each)
+        return Taken(tuple(removed), tuple(written))
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        end = b""
+        for start, placed in self._by_start.items():
+            assert start == placed.descriptor.start, "rows lie at their start key"
+            assert end <= start < placed.descriptor.end, "descriptors never overlap"
+            assert self._by_group[placed.descriptor.group] is placed, "a group has one descriptor"
+            end = placed.descriptor.end
+        assert len(self._by_start) == len(self._by_group), "both maps hold the same descriptors"
+
+    def _first_start(self, key: bytes) -> bytes:
+        place = self._by_start.bisect_right(key)
+        if place:
+            start, placed = self._by_start.peekitem(place - 1)
+            if placed.descriptor.end > key:
+                return bytes(start)
+        return key
+
+    def _overlapped(self, descriptor: Descriptor) -> list[Placed]:
+        """Those of other groups that share a key with it."""
+        starts = self._by_start.irange(self._first_start(descriptor.start), descriptor.end, inclusive=(True, False))
+        shared = [self._by_start[start] for start in starts]
+        return [each for each in shared if each.descriptor.group != descriptor.group]
+
+    def _insert(self, placed: Placed) -> None:
+        self._by_start[placed.descriptor.start] = placed
+        self._by_group[placed.descriptor.group] = placed
+
+    def _remove(self, placed: Placed) -> None:
+        del self._by_start[placed.descriptor.start]
+        del self._by_group[placed.descriptor.group]
+
+
+def epoch(descriptor: Descriptor) -> tuple[int, int]:
+    """A range's epoch (design 2): it orders all descriptors of one group."""
+    return descriptor.span_version, descriptor.configuration_version
+
+
+def least_next_replica(descriptor: Descriptor) -> int:
+    """The next free replica id, as far as a descriptor shows it."""
+    return max((each.replica for each in descriptor.replicas), default=0) + 1

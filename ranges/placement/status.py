@@ -1,0 +1,85 @@
+"""What people are told: nodes, ranges, and whether all is well.
+
+Owns the reading of a picture for people. Decides nothing. Read next: ranges/placement/policy.py.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from ranges.placement.draft import is_dead, wanted_voters
+from ranges.placement.messages import ListRanges, NodesAre, NodeStatus, RangesAre, RangeStatus, StatusIs
+from ranges.placement.picture import CONTROL_GROUP, Cell, Picture
+from ranges.placement.routes import Routes
+from ranges.placement.rows import NodeRow
+
+
+def nodes_are(picture: Picture, rows: Mapping[int, NodeRow]) -> NodesAre:
+    """Every node, with what it holds and leads."""
+    replicas: Counter[int] = Counter()
+    leaders: Counter[int] = Counter()
+    for cell, members in picture.cells.items():
+        for node in cell.voters + cell.learners:
+            replicas[node] += len(members)
+        leaders[cell.leader] += len(members)
+    return NodesAre(
+        tuple(
+            NodeStatus(
+                node,
+                row.address,
+                row.labels,
+                row.life,
+                row.state,
+                int(picture.nodes[node].silent * 1000),
+                is_dead(picture.nodes[node], picture),
+                replicas[node],
+                leaders[node],
+            )
+            for node, row in sorted(rows.items())
+        )
+    )
+
+
+def ranges_are(picture: Picture, routes: Routes, asked: ListRanges) -> RangesAre:
+    """Ranges in key order from a key on."""
+    found: list[RangeStatus] = []
+    for placed in routes.from_key(asked.key):
+        descriptor = placed.descriptor
+        if len(found) == asked.count:
+            return RangesAre(tuple(found), descriptor.start)
+        facts = picture.facts(descriptor.group)
+        found.append(RangeStatus(descriptor, facts.leader, facts.size, facts.load))
+    return RangesAre(tuple(found), None)
+
+
+def cluster_status(picture: Picture) -> StatusIs:
+    """Counts over all placements; `failures` is that of the weakest range."""
+    alive = {node for node, view in picture.nodes.items() if view.state != "removed" and not is_dead(view, picture)}
+    short = stopped = leaderless = 0
+    failures = len(picture.nodes)
+    for cell, members in picture.cells.items():
+        live = sum(node in alive for node in cell.voters)
+        spare = live - len(cell.voters) // 2 - 1
+        failures = min(failures, spare)
+        wanted = wanted_voters(picture.rules.replicas, picture.members, len(cell.voters))
+        short += len(members) if live < wanted else 0
+        stopped += len(members) if spare < 0 else 0
+        leaderless += _leaderless(cell, members, alive)
+    dead = tuple(sorted(node for node, view in picture.nodes.items() if view.state != "removed" and node not in alive))
+    return StatusIs(
+        healthy=not (dead or short or stopped or leaderless),
+        failures=max(0, failures),
+        nodes=len(alive) + len(dead),
+        ranges=len(picture) - 1,
+        dead=dead,
+        draining=tuple(sorted(node for node, view in picture.nodes.items() if view.state == "draining")),
+        short=short,
+        stopped=stopped,
+        leaderless=leaderless,
+        moving=picture.active,
+        rules=picture.rules,
+    )
+
+
+def _leaderless(cell: Cell, members: set[int], alive: set[int]) -> int:
+    """Ranges whose leader is dead or unknown; group 0 leads, else nobody would ask."""
+    return 0 if cell.leader in alive else len(members - {CONTROL_GROUP})

@@ -1,0 +1,287 @@
+"""From a key to the replica that leads its range, whatever has moved meanwhile.
+
+Owns sending a message again: to the leader that a refusal names, to the next replica on silence, under a new span
+version after a split; and the count of its copies, by which a caller knows what may still happen (F2, F3, M4).
+The link delivers a copy at most once, so a copy with a definite reply is done for. Flows only; the fast path of a
+caller with a known route is one `Send` of its own. Does not own what a reply means (txn/). Read next: txn/settling.py.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from node.flow import HERE, Flow, Send, Sleep
+from node.messages import Busy, NoGroup, NotLeader
+from ranges.descriptor import Descriptor
+from ranges.directory import CONTROL_GROUP, Directory
+from ranges.messages import NotYet, StaleSpan
+from ranges.placement.messages import Lookup, RoutesAre, Ticks, TicksAre
+
+TRY_SECONDS = 0.8  # for one copy; a dead leader costs no more before others are asked
+TRY_SECONDS_MAX = 4.0
+PAUSE_SECONDS_MIN = 0.005
+PAUSE_SECONDS_MAX = 0.1
+LOOKUP_RANGES = 64  # descriptors asked for at once
+
+T = TypeVar("T")
+
+MOVED = StaleSpan(())  # as a reply of `call`: the span version is no longer that of the first copy
+ROUTING = frozenset((NotLeader, NoGroup, Busy, NotYet, StaleSpan))  # what a caller never sees, but for MOVED
+
+
+@dataclass(slots=True)
+class Call:
+    """What came of a message's copies.
+
+    `reply` is the last one's answer, None if nobody answered in time. `open` counts the copies without a definite
+    reply: each may be carried out at any later time. `span` is the largest span version that one was sent under.
+    """
+
+    reply: Any = None
+    open: int = 0
+    span: int = 0
+
+
+class _Pace:
+    """How one message goes on trying: who was silent, whom to ask next, how long to wait and to pause."""
+
+    __slots__ = ("_jumped", "_pause", "chance", "place", "seconds", "silent")
+
+    def __init__(self, chance: Callable[[], float], seconds: float) -> None:
+        self.chance = chance
+        self.seconds = seconds
+        self.place = 0
+        self.silent: set[int] = set()
+        self._jumped = False
+        self._pause = PAUSE_SECONDS_MIN
+
+    def next_node(self, hint: int, nodes: tuple[int, ...]) -> int:
+        """The leader, if there is a hint; one who was silent is passed over once, then others are asked in turn."""
+        if hint:
+            if hint not in self.silent:
+                return hint
+            self.silent.discard(hint)
+        if not nodes:
+            return HERE
+        self.place += 1
+        node = nodes[self.place % len(nodes)]
+        return nodes[(self.place + 1) % len(nodes)] if node == hint else node
+
+    def was_silent(self, node: int) -> None:
+        """Nothing came from there in time: next time it gets longer, so that a slow leader is not a dead one."""
+        self.silent.add(node)
+        self.seconds = min(self.seconds * 2, max(self.seconds, TRY_SECONDS_MAX))
+
+    def may_jump(self) -> bool:
+        """Go on at once after a refusal that names another place? Not twice in a row: two may name each other."""
+        self._jumped = not self._jumped
+        return self._jumped
+
+    def pause(self) -> float:
+        """Seconds before the next try: longer each time, and never the same for two."""
+        self._jumped = False
+        self._pause = min(self._pause * 2, PAUSE_SECONDS_MAX)
+        return self._pause * (0.5 + self.chance())
+
+
+class Router:
+    """Sends to whoever leads.
+
+    1. Every copy that leaves is counted in its `Call` before it leaves.
+    2. `told` is the largest timestamp that came back, whatever it was an answer to (C2a's `born`); it never falls.
+    """
+
+    __slots__ = ("chance", "directory", "now", "told")
+
+    def __init__(self, directory: Directory, chance: Callable[[], float], now: Callable[[], float]) -> None:
+        self.directory = directory
+        self.chance = chance
+        self.now = now
+        self.told = 0
+
+    def hear(self, timestamp: int) -> None:
+        """A timestamp was told: everything handed out later is larger."""
+        if timestamp > self.told:
+            self.told = timestamp
+
+    def note(self, group: int, node: int, reply: Any) -> None:
+        """A copy that its caller sent by itself came to nothing there: the next one shall go elsewhere."""
+        if reply is None or type(reply) is NoGroup:
+            self.directory.lead(group, 0)
+        elif type(reply) is NotLeader:
+            self.directory.lead(group, reply.node if reply.node != node else 0)
+
+    # -- ranges ----------------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        key: bytes,
+        message: Any,
+        seconds: float,
+        *,
+        call: Call | None = None,
+        follow: bool = True,
+        above_span: int = 0,
+        try_seconds: float = TRY_SECONDS,
+    ) -> Flow[Call]:
+        """Send to the leader of the range that holds `key` until it is answered or `seconds` are over.
+
+        `follow` False: it stops with MOVED where the span version is not that of the first copy, since the keys of
+        the message may lie in several ranges now. `above_span`: only under a larger span version than this (M4).
+        `call` goes on with an earlier call's count.
+        """
+        call = call or Call()
+        call.reply = None
+        until = self.now() + seconds
+        pace = _Pace(self.chance, try_seconds)
+        while True:
+            descriptor = self.directory.find(key)
+            if descriptor is None or descriptor.span_version <= above_span:
+                descriptor = yield from self.locate(key, until - self.now())
+            left = until - self.now()
+            if left <= 0:
+                return call
+            if descriptor is None or descriptor.span_version <= above_span:
+                yield Sleep(pace.pause())
+                continue
+            if not follow and call.span and descriptor.span_version != call.span:
+                call.reply = MOVED
+                return call
+            nodes = tuple(each.node for each in descriptor.replicas)
+            node = pace.next_node(self.directory.leader(descriptor), nodes)
+            call.span = max(call.span, descriptor.span_version)
+            call.open += 1
+            reply = yield Send(node, descriptor.group, descriptor.span_version, message, min(pace.seconds, left))
+            if reply is not None:
+                call.open -= 1
+                if type(reply) not in ROUTING:
+                    self.directory.lead(descriptor.group, node)
+                    call.reply = reply
+                    return call
+            yield from self._mend(pace, key, descriptor, node, reply)
+            if not follow and type(reply) is StaleSpan:
+                call.reply = MOVED
+                return call
+
+    def _mend(self, pace: _Pace, key: bytes, descriptor: Descriptor, node: int, reply: Any) -> Flow[None]:
+        """Learn from a copy that was not answered, or sent on its way; pause where the same may come again."""
+        group, directory = descriptor.group, self.directory
+        match reply:
+            case None:
+                pace.was_silent(node)
+                if directory.leader(descriptor) == node:
+                    directory.lead(group, 0)
+                if len(pace.silent) > len(descriptor.replicas) // 2:
+                    yield from self.locate(key, TRY_SECONDS)  # maybe it lives elsewhere by now
+            case NotLeader(_, other):
+                known = directory.leaders.get(group, 0)
+                directory.lead(group, other if other != node else 0)
+                if other and other not in (known, node) and pace.may_jump():
+                    return
+            case NoGroup():
+                directory.lead(group, 0)
+                directory.forget(descriptor)
+            case StaleSpan(descriptors):
+                directory.learn(descriptors)
+                found = directory.find(key)
+                if found is not descriptor and pace.may_jump():
+                    return
+                directory.forget(descriptor)
+            case _:
+                pass  # Busy or NotYet: the same a little later
+        yield Sleep(pace.pause())
+
+    def locate(self, key: bytes, seconds: float) -> Flow[Descriptor | None]:
+        """Ask group 0 where the key is; None if it does not say in time."""
+        reply = yield from self.control(Lookup(key, LOOKUP_RANGES), seconds)
+        if type(reply) is not RoutesAre:
+            return None
+        directory = self.directory
+        directory.learn_addresses(reply.addresses)
+        directory.learn(reply.descriptors)
+        for descriptor, node in zip(reply.descriptors, reply.leaders, strict=False):
+            if node and descriptor.group not in directory.leaders:
+                directory.lead(descriptor.group, node)
+        return directory.find(key)
+
+    def group(
+        self,
+        items: Sequence[T],
+        key: Callable[[T], bytes],
+        size: Callable[[T], int],
+        size_max: int,
+        seconds: float = TRY_SECONDS_MAX,
+    ) -> Flow[list[tuple[T, ...]]]:
+        """Cut items that ascend by key into runs that lie in one range each and are at most so large.
+
+        A single larger item is a run alone; so is one whose range nobody can tell in time.
+        """
+        groups: list[tuple[T, ...]] = []
+        first, room, end, until = 0, size_max, b"", self.now() + seconds
+        for place, item in enumerate(items):
+            if key(item) >= end or room < size(item):
+                if place > first:
+                    groups.append(tuple(items[first:place]))
+                first, room = place, size_max
+                found = self.directory.find(key(item))
+                if found is None:
+                    found = yield from self.locate(key(item), until - self.now())
+                end = key(item) + b"\x00" if found is None else found.end
+            room -= size(item)
+        if items:
+            groups.append(tuple(items[first:]))
+        return groups
+
+    def call_group(self, descriptor: Descriptor, message: Any, seconds: float) -> Flow[Any]:
+        """Send to the leader of this very group, under this span version. None: nobody answered in time.
+
+        A `StaleSpan` is handed back: the order was meant for what the group was.
+        """
+        nodes = tuple(each.node for each in descriptor.replicas)
+        return (yield from self._ask(descriptor.group, descriptor.span_version, nodes, message, seconds))
+
+    # -- group 0 ---------------------------------------------------------------------------------------------------
+
+    def control(self, message: Any, seconds: float) -> Flow[Any]:
+        """Send to group 0's leader; None if nobody answered in time."""
+        return (yield from self._ask(CONTROL_GROUP, 0, None, message, seconds))
+
+    def ticks(self, count: int = 1, seconds: float = TRY_SECONDS_MAX) -> Flow[int | None]:
+        """So many ticks, asked for now (O3): the first, the others follow by whole ticks; None if none came in time."""
+        reply = yield from self.control(Ticks(count), seconds)
+        if type(reply) is not TicksAre:
+            return None
+        first: int = reply.first
+        self.hear(first)
+        return first
+
+    def _ask(self, group: int, span: int, nodes: tuple[int, ...] | None, message: Any, seconds: float) -> Flow[Any]:
+        directory, until = self.directory, self.now() + seconds
+        pace: _Pace | None = None
+        while True:
+            members = directory.control if nodes is None else nodes
+            hint = directory.leaders.get(group, 0)
+            left = until - self.now()
+            if pace is None:
+                node, patience = hint or (members[0] if members else HERE), TRY_SECONDS
+            else:
+                node, patience = pace.next_node(hint, members), pace.seconds
+            if left <= 0:
+                return None
+            reply = yield Send(node, group, span, message, min(patience, left))
+            kind = type(reply)
+            if reply is not None and (kind not in ROUTING or kind is StaleSpan):
+                if node != hint and node != HERE:
+                    directory.lead(group, node)
+                return reply
+            pace = pace or _Pace(self.chance, TRY_SECONDS)
+            if reply is None:
+                pace.was_silent(node)
+                directory.lead(group, 0)
+            elif kind is NotLeader:
+                directory.lead(group, reply.node if reply.node != node else 0)
+                if reply.node and reply.node not in (hint, node) and pace.may_jump():
+                    continue
+            elif kind is NoGroup:
+                directory.lead(group, 0)
+            yield Sleep(pace.pause())

@@ -1,0 +1,422 @@
+from typing import Any
+
+import pytest
+
+from node.codec import decode, encode
+from node.machine import Answer, Request
+from node.messages import Done, DropReplica, Refused
+from node.raft.messages import Configuration, Member
+from ranges.descriptor import Descriptor, Replica
+from ranges.keys import TICK
+from ranges.placement.catalog import WINDOW, Catalog
+from ranges.placement.config import RANGES_PER_REPORT_MAX, TICKS_PER_REQUEST_MAX, WINDOW_TICKS, WINDOW_TICKS_MAX
+from ranges.placement.messages import (
+    Allocated,
+    AllocateGroup,
+    ClusterStatus,
+    ExtendWindow,
+    Join,
+    Joined,
+    ListNodes,
+    ListRanges,
+    Lookup,
+    PutDescriptors,
+    RangeReport,
+    Report,
+    RoutesAre,
+    Rules,
+    SetNodeState,
+    SetRules,
+    Ticks,
+    TicksAre,
+)
+from tests.ranges.fakes import FakeView
+from tests.ranges.placement.world import CLUSTER, World
+
+
+def descriptor(group: int, start: bytes, end: bytes, span: int, configuration: int, *nodes: int) -> Descriptor:
+    replicas = tuple(Replica(node, place + 1, True) for place, node in enumerate(nodes))
+    return Descriptor(group, start, end, span, configuration, replicas)
+
+
+EVERYTHING = descriptor(1, b"\x01", b"\xff", 1, 0, 1)
+
+
+def joined(world: World, nodes: int) -> None:
+    for node in range(2, nodes + 1):
+        world.ask(Join(bytes((node,)) * 16, f"host{node}:{node}"))
+
+
+# -- ticks -----------------------------------------------------------------------------------------------------------
+
+
+def test_ticks_wait_until_the_first_window_is_applied() -> None:
+    world = World()
+    world.catalog.lead(1)
+    request = Request(0, 1, 0, 0, b"", Ticks(2), 0.0)
+    outcome = world.catalog.read(request, 0.0)
+    assert getattr(outcome, "token", None) == WINDOW
+    world.settle()
+    assert world.entries == [ExtendWindow(1 + WINDOW_TICKS)]
+    assert world.catalog.read(request, 0.0) == Answer(TicksAre(1 * TICK))
+
+
+def test_a_new_leader_starts_above_every_window() -> None:
+    world = World()
+    world.lead(1)
+    old = world.ask(Ticks(1)).first
+    ceiling = world.entries[-1].ceiling
+    world.catalog.follow()
+    world.lead(2)
+    assert world.ask(Ticks(1)).first == ceiling * TICK > old
+
+
+def test_a_window_is_extended_before_it_is_used_up() -> None:
+    world = World()
+    world.lead(1)
+    last = 0
+    for _ in range(4 * WINDOW_TICKS // TICKS_PER_REQUEST_MAX):
+        reply = world.ask(Ticks(TICKS_PER_REQUEST_MAX))
+        assert type(reply) is TicksAre, "never a wait after the first window"
+        assert reply.first > last
+        last = reply.first + (TICKS_PER_REQUEST_MAX - 1) * TICK
+    assert 4 <= len(world.entries) <= 10, "a window is not extended for every request"
+
+
+def test_an_extension_that_is_not_taken_is_proposed_again() -> None:
+    world = World()
+    world.silent = {0}
+    world.lead(1)
+    assert world.ask(Ticks(1)) is None
+    world.silent = set()
+    world.run(3)
+    assert world.replies == [TicksAre(TICK)]
+
+
+def test_the_ceiling_cannot_be_pushed_to_the_end_of_time() -> None:
+    world = World()
+    world.lead(1)
+    assert type(world.ask(ExtendWindow(1 + 2 * WINDOW_TICKS_MAX))) is Refused
+    assert world.ask(Ticks(1)) == TicksAre(TICK)
+
+
+# -- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_join_may_be_repeated() -> None:
+    world = World()
+    world.lead(1)
+    join = Join(b"t" * 16, "host2:2", (("host", "b"),))
+    assert world.ask(join) == Joined(CLUSTER, 2, ((1, "host1:1"),))
+    assert world.ask(join) == Joined(CLUSTER, 2, ((1, "host1:1"),))
+    assert world.ask(Join(b"u" * 16, "host3:3")).node == 3
+    assert world.catalog.nodes[2].label("host") == "b"
+
+
+def test_a_removed_node_stays_removed() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    assert world.ask(SetNodeState(2, "draining")) == Done()
+    assert world.ask(SetNodeState(2, "removed")) == Done()
+    assert type(world.ask(SetNodeState(2, "up"))) is Refused
+    assert type(world.report(2)) is Refused
+    assert type(world.ask(SetNodeState(9, "up"))) is Refused
+
+
+def test_a_new_life_or_address_goes_through_the_log_and_an_old_life_is_refused() -> None:
+    world = World()
+    world.lead(1)
+    before = len(world.entries)
+    world.report(1)
+    assert len(world.entries) == before, "liveness costs no entry"
+    world.ask(Report(1, 3, "elsewhere:1", 1, 1))
+    assert (world.catalog.nodes[1].life, world.catalog.nodes[1].address) == (3, "elsewhere:1")
+    assert len(world.entries) == before + 1
+    assert type(world.ask(Report(1, 2, "host1:1", 1, 1))) is Refused
+
+
+def test_addresses_are_told_when_they_have_changed() -> None:
+    world = World()
+    world.lead(1)
+    taken = world.ask(Report(1, 0, "host1:1", 0, 0))
+    assert taken.addresses == ((1, "host1:1"),)
+    assert world.ask(Report(1, 0, "host1:1", taken.generation, taken.seen)).addresses == ()
+    joined(world, 2)
+    assert world.ask(Report(1, 0, "host1:1", taken.generation, taken.seen)).addresses == ((1, "host1:1"), (2, "host2:2"))
+
+
+def test_a_new_leader_counts_silence_from_its_own_beginning() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.now = 100.0
+    world.catalog.follow()
+    world.lead(2)
+    assert [each.silent_milliseconds for each in world.ask(ListNodes()).nodes] == [0, 0]
+    world.now = 101.0
+    world.report(2)
+    world.now = 103.0
+    assert [each.silent_milliseconds for each in world.ask(ListNodes()).nodes] == [3000, 2000]
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_lookup_names_ranges_nodes_and_leaders() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 3)
+    left = descriptor(1, b"\x01", b"\x10m", 2, 1, 1, 2)
+    right = descriptor(2, b"\x10m", b"\xff", 2, 1, 3)
+    world.ask(PutDescriptors((left, right), (3, 2)))
+    world.report(3, RangeReport(right, 2, 5, 1000, 7))
+    assert world.ask(Lookup(b"\x10a", 1)) == RoutesAre((left,), ((1, "host1:1"), (2, "host2:2")), (0,))
+    assert world.ask(Lookup(b"\x10a", 9)).leaders == (0, 3)
+    assert world.ask(Lookup(b"\x10m", 9)).descriptors == (right,)
+
+
+def test_ranges_are_listed_in_pages() -> None:
+    world = World()
+    world.lead(1)
+    world.ask(
+        PutDescriptors((descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)), (2, 2))
+    )
+    first = world.ask(ListRanges(b"", 1))
+    assert ([each.descriptor.group for each in first.ranges], first.more) == ([1], b"m")
+    rest = world.ask(ListRanges(first.more, 1))
+    assert ([each.descriptor.group for each in rest.ranges], rest.more) == ([2], None)
+
+
+def test_group_ids_are_never_handed_out_twice() -> None:
+    world = World()
+    world.lead(1)
+    assert [world.ask(AllocateGroup()) for _ in range(2)] == [Allocated(2), Allocated(3)]
+
+
+def test_a_report_is_answered_when_the_catalog_has_taken_what_it_tells() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    moved = descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2)
+    before = len(world.entries)
+    assert world.report(1, RangeReport(moved, 3, 1, 10, 0)).generation == 1
+    assert world.entries[before:] == [PutDescriptors((moved,), (3,))]
+    world.report(1, RangeReport(moved, 3, 1, 20, 0))
+    assert len(world.entries) == before + 1, "a size alone costs no entry"
+    assert world.ask(ListRanges(b"", 1)).ranges[0].size == 20
+
+
+def test_left_and_right_are_reported_together() -> None:
+    world = World()
+    world.lead(1)
+    left, right = descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)
+    world.report(1, RangeReport(left, 2, 1, 10, 0), beside=(right,))
+    assert world.ask(Lookup(b"\x01", 9)).descriptors == (left, right)
+
+
+def test_a_report_to_a_leader_of_another_generation_is_not_taken_in() -> None:
+    world = World()
+    world.lead(1)
+    world.catalog.follow()
+    world.lead(2)
+    moved = descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2)
+    reply = world.report(1, RangeReport(moved, 3, 1, 10, 0), generation=1)
+    assert reply.generation == 2
+    assert world.ask(Lookup(b"\x01", 1)).descriptors == (EVERYTHING,)
+
+
+def test_a_leader_of_an_older_term_is_not_believed() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.report(2, RangeReport(EVERYTHING, 2, 5, 10, 0))
+    world.report(1, RangeReport(EVERYTHING, 2, 4, 10, 0))
+    assert world.ask(ListRanges(b"", 1)).ranges[0].leader == 2
+
+
+# -- replicas that are no members any more -----------------------------------------------------------------------------
+
+
+def test_a_removed_replica_is_to_be_dropped_until_it_is_gone() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 3)
+    world.ask(PutDescriptors((descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2),), (3,)))
+    assert world.report(2, holding=((1, 2),)).drops == ()
+    without = Descriptor(1, b"\x01", b"\xff", 1, 2, (Replica(1, 1, True), Replica(3, 3, True)))
+    world.ask(PutDescriptors((without,), (4,)))
+    assert world.report(2).drops == (DropReplica(1, 2),)
+    assert world.report(2).drops == (DropReplica(1, 2),)
+    assert world.report(2, gone=(1,)).drops == ()
+
+
+def test_a_replica_newer_than_the_catalog_is_not_dropped() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    assert world.report(2, holding=((1, 2),)).drops == (), "the catalog's descriptor had not handed out id 2 yet"
+    assert world.report(2, holding=((5, 1),)).drops == (), "a right side that the catalog does not know yet"
+
+
+def test_a_new_leader_finds_leftovers_in_full_reports() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.ask(PutDescriptors((Descriptor(1, b"\x01", b"\xff", 1, 2, (Replica(1, 1, True),)),), (3,)))
+    world.catalog.follow()
+    world.lead(2)
+    assert world.report(2, holding=((1, 2),), whole=True).drops == (DropReplica(1, 2),)
+    assert world.report(2, whole=True).drops == (), "what a full report does not name is not there"
+
+
+def test_group_zero_confirms_its_own_former_members() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.catalog.configuration = Configuration(2, 3, (Member(1, 1), Member(2, 2)))
+    assert world.report(2, holding=((0, 2),)).drops == ()
+    world.catalog.configuration = Configuration(3, 3, (Member(1, 1),))
+    assert world.report(2).drops == (DropReplica(0, 2),)
+    assert world.report(1).routes == ((1, "host1:1"),)
+
+
+# -- the machine -------------------------------------------------------------------------------------------------------
+
+
+def history() -> list[Any]:
+    return [
+        Join(b"t" * 16, "host2:2", (("host", "b"),)),
+        ExtendWindow(5000),
+        AllocateGroup(),
+        PutDescriptors((descriptor(2, b"\x10m", b"\xff", 2, 1, 1, 2), descriptor(1, b"\x01", b"\x10m", 2, 1, 1)), (3, 2)),
+        SetRules(Rules(5, 1000, 9, 3000)),
+        SetNodeState(2, "draining"),
+        Join(b"t" * 16, "host2:3"),
+        PutDescriptors((descriptor(1, b"\x01", b"\x10m", 1, 9, 2),), (3,)),
+    ]
+
+
+def applied(view: FakeView, *, leads: bool) -> tuple[Catalog, list[Any]]:
+    for row in World().view.scan(b"\x00", b"\x01"):
+        view.put(*row)
+    catalog = Catalog(view)
+    catalog.configuration = Configuration(1, 2, (Member(1, 1),))
+    if leads:
+        catalog.lead(1)
+    return catalog, [catalog.apply(encode(command), None).reply for command in history()]
+
+
+def test_leader_and_follower_apply_the_same() -> None:
+    one, other = FakeView(), FakeView()
+    _, replies = applied(one, leads=True)
+    assert replies == applied(other, leads=False)[1]
+    assert one.values == other.values
+
+
+def test_a_restored_catalog_is_the_one_that_was() -> None:
+    view = FakeView()
+    before, _ = applied(view, leads=False)
+    after = Catalog(view, before.mark())
+    after.configuration = before.configuration
+    assert (after.nodes, after.ids, after.rules) == (before.nodes, before.ids, before.rules)
+    assert list(after.routes.from_key(b"")) == list(before.routes.from_key(b""))
+    assert after.picture.cells == before.picture.cells
+    after.routes.check()
+    after.picture.check()
+
+
+def test_a_replica_without_rows_waits_for_its_snapshot() -> None:
+    catalog = Catalog(FakeView())
+    assert len(catalog.routes) == 0
+    assert catalog.span() == (b"\x00", b"\x01")
+
+
+def test_what_group_zero_does_not_know_is_refused() -> None:
+    world = World()
+    world.lead(1)
+    assert type(world.catalog.admit(Request(0, 1, 0, 0, b"", Ticks(1), 0.0), 0.0)) is Answer
+    assert type(world.catalog.read(Request(0, 1, 0, 0, b"", AllocateGroup(), 0.0), 0.0)) is Answer
+
+
+def test_a_follower_forgets_what_it_knew_as_leader() -> None:
+    world = World()
+    world.lead(1)
+    world.report(1, RangeReport(EVERYTHING, 2, 5, 10, 0))
+    assert world.catalog.picture.facts(1).leader == 1
+    world.catalog.follow()
+    assert world.catalog.picture.facts(1).leader == 0
+    assert world.catalog.duties(0.0) == ()
+    world.catalog.picture.check()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Ticks(0),
+        lambda: Ticks(TICKS_PER_REQUEST_MAX + 1),
+        lambda: Lookup(b"", 0),
+        lambda: Join(b"short", "a:1"),
+        lambda: Join(b"t" * 16, ""),
+        lambda: Join(b"t" * 16, "a" * 300),
+        lambda: Join(b"t" * 16, "a:1", (("host", "x" * 300),)),
+        lambda: Join(b"t" * 16, "a:1", (("k", "v"),) * 17),
+        lambda: ExtendWindow(1 << 48),
+        lambda: PutDescriptors((EVERYTHING,), ()),
+        lambda: Report(1, 0, "a:1", 0, 0, holding=((1, 1),) * (RANGES_PER_REPORT_MAX + 1)),
+        lambda: RangeReport(EVERYTHING, 2, 1, -1, 0),
+        lambda: Rules(replicas=2),
+        lambda: SetNodeState(1, "asleep"),
+    ],
+)
+def test_a_message_beyond_a_limit_cannot_be_made(make: Any) -> None:
+    with pytest.raises(ValueError):
+        make()
+
+
+def test_every_message_comes_back_from_its_bytes() -> None:
+    for command in [*history(), Report(1, 0, "a:1", 0, 0, leading=(RangeReport(EVERYTHING, 2, 1, 5, 0),))]:
+        assert decode(encode(command)) == command
+
+
+# -- for people --------------------------------------------------------------------------------------------------------
+
+
+def test_the_status_of_a_fresh_node() -> None:
+    world = World()
+    world.lead(1)
+    world.report(1, RangeReport(EVERYTHING, 2, 1, 0, 0))
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.failures, status.nodes, status.ranges) == (True, 0, 1, 1)
+
+
+def test_the_status_counts_what_deaths_have_done() -> None:
+    world = World(Rules(dead_milliseconds=5000))
+    world.lead(1)
+    joined(world, 3)
+    world.catalog.configuration = Configuration(2, 4, (Member(1, 1), Member(2, 2), Member(3, 3)))
+    three = Descriptor(1, b"\x01", b"\xff", 1, 1, tuple(Replica(node, node, True) for node in (1, 2, 3)))
+    world.report(3, RangeReport(three, 4, 1, 0, 0))
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.failures) == (True, 1)
+    world.now = 4.0
+    world.report(1)
+    world.report(2)
+    world.now = 6.0
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.failures, status.dead) == (False, 0, (3,))
+    assert (status.short, status.stopped, status.leaderless) == (2, 0, 1)
+    world.now = 10.0
+    world.report(1)
+    status = world.ask(ClusterStatus())
+    assert (status.dead, status.short, status.stopped) == ((2, 3), 2, 2)
+
+
+def test_nodes_are_listed_with_what_they_hold_and_lead() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.report(1, RangeReport(EVERYTHING, 2, 1, 0, 0))
+    one, two = world.ask(ListNodes()).nodes
+    assert (one.node, one.replicas, one.leaders, one.state, one.dead) == (1, 2, 1, "up", False)
+    assert (two.node, two.replicas, two.leaders) == (2, 0, 0)

@@ -1,0 +1,401 @@
+import sys
+from itertools import combinations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ranges.placement.config import LEADER_GAP_PERCENT, LEADERS_MOVED_AT_ONCE, ORDERS_AT_ONCE, PARTNERS_WANTED
+from ranges.placement.draft import is_dead, wanted_voters
+from ranges.placement.messages import MoveLeader, Rules
+from ranges.placement.moves import ChangeReplicas, SplitLarge
+from ranges.placement.picture import CONTROL_GROUP, Cell, Facts
+from ranges.placement.policy import decide
+from tests.ranges.placement.toy import Toy
+
+
+def told(moves: object) -> list[str]:
+    return [str(move) for move in moves]  # type: ignore[attr-defined]
+
+
+# -- growing -----------------------------------------------------------------------------------------------------------
+
+
+def test_groups_have_one_voter_until_three_nodes_are_there() -> None:
+    toy = Toy(1)
+    toy.range(0, 1)
+    toy.range(1, 1)
+    assert toy.until_quiet() == []
+    toy.node(2)
+    assert toy.until_quiet() == []
+    toy.node(3)
+    assert told(toy.step()) == ["g0 on n1 n2 n3", "g1 on n1 n2 n3"]
+
+
+def test_wanted_voters_are_odd_and_never_fewer_because_nodes_were_lost() -> None:
+    assert [wanted_voters(5, nodes, 1) for nodes in range(1, 8)] == [1, 1, 3, 3, 5, 5, 5]
+    assert [wanted_voters(3, 2, voters) for voters in (1, 2, 3, 4)] == [1, 1, 3, 3]
+
+
+def test_two_voters_are_never_ordered_where_a_third_node_is_silent() -> None:
+    toy = Toy(3)
+    toy.node(3, silent=10)
+    toy.range(1, 1)
+    assert toy.until_quiet() == []
+
+
+def test_rules_may_ask_for_more_and_for_fewer_replicas() -> None:
+    toy = Toy(5)
+    toy.range(1, 1, 2, 3)
+    toy.picture.follow_rules(Rules(replicas=5))
+    assert told(toy.step()) == ["g1 on n1 n2 n3 n4 n5"]
+    toy.picture.follow_rules(Rules(replicas=3))
+    (move,) = toy.step()
+    assert isinstance(move, ChangeReplicas)
+    assert len(move.voters) == 3
+    assert 1 in move.voters, "the leader stays"
+
+
+# -- repair ------------------------------------------------------------------------------------------------------------
+
+
+def test_policy_replaces_dead_node() -> None:
+    toy = Toy(4)
+    toy.range(0, 1, 2, 3)
+    toy.range(1, 1, 2, 3)
+    toy.range(2, 2, 3, 4)
+    toy.dies(3)
+    assert told(toy.step()) == ["g0 on n1 n2 n4", "g1 on n1 n2 n4", "g2 on n1 n2 n4"]
+    toy.until_quiet()
+    assert toy.replicas()[3] == 0
+
+
+def test_a_node_is_dead_only_after_its_grace() -> None:
+    toy = Toy(4, Rules(dead_milliseconds=5000))
+    toy.range(1, 1, 2, 3)
+    toy.node(3, silent=4.9)
+    assert toy.until_quiet() == []
+    toy.node(3, silent=5.0)
+    assert told(toy.step()) == ["g1 on n1 n2 n4"]
+
+
+def test_a_dead_node_stays_a_member_where_there_is_no_other_node() -> None:
+    toy = Toy(3)
+    toy.range(0, 1, 2, 3)
+    toy.ranges(5, 1, 2, 3)
+    toy.dies(3)
+    assert not [move for move in toy.until_quiet() if isinstance(move, ChangeReplicas)]
+
+
+def test_a_range_without_a_live_majority_is_left_alone() -> None:
+    toy = Toy(6)
+    toy.range(1, 1, 2, 3)
+    toy.dies(2)
+    toy.dies(3)
+    assert toy.until_quiet() == []
+
+
+def test_the_range_that_one_more_death_would_stop_is_repaired_first() -> None:
+    toy = Toy(7, Rules(replicas=5))
+    toy.range(1, 1, 2, 3, 4, 6)
+    toy.range(2, 1, 2, 4, 6, 7)
+    toy.dies(6)
+    toy.dies(7)
+    assert told(toy.step())[:2] == ["g2 on n1 n2 n3 n4 n5", "g1 on n1 n2 n3 n4 n5"]
+
+
+def test_a_draining_node_is_emptied() -> None:
+    toy = Toy(4)
+    toy.range(0, 1, 2, 3)
+    toy.ranges(4, 1, 2, 3)
+    toy.state(1, "draining")
+    toy.until_quiet()
+    assert toy.replicas()[1] == 0
+    assert toy.picture.cell(CONTROL_GROUP) == Cell((2, 3, 4), (), 2)
+
+
+def test_nothing_moves_to_a_node_that_has_just_fallen_silent() -> None:
+    toy = Toy(5)
+    toy.range(1, 1, 2, 3)
+    toy.node(4, silent=3.5)
+    toy.dies(3)
+    assert told(toy.step()) == ["g1 on n1 n2 n5"]
+
+
+def test_a_learner_left_over_becomes_the_voter_that_is_missing() -> None:
+    toy = Toy(5)
+    toy.range(1, 1, 2, 3, learners=(5,))
+    toy.dies(3)
+    assert told(toy.step()) == ["g1 on n1 n2 n5"]
+
+
+def test_a_learner_left_over_that_nobody_needs_goes() -> None:
+    toy = Toy(4)
+    toy.range(1, 1, 2, 3, learners=(4,))
+    assert told(toy.step()) == ["g1 on n1 n2 n3"]
+
+
+def test_a_group_with_too_many_voters_keeps_its_leader() -> None:
+    toy = Toy(4)
+    toy.range(1, 1, 2, 3, 4, leader=4)
+    (move,) = toy.step()
+    assert isinstance(move, ChangeReplicas)
+    assert 4 in move.voters
+
+
+# -- hosts -------------------------------------------------------------------------------------------------------------
+
+
+def test_replicas_that_share_a_host_part() -> None:
+    toy = Toy(4, hosts=("a", "a", "b", "c"))
+    toy.range(1, 1, 2, 3)
+    (move,) = toy.step()
+    assert isinstance(move, ChangeReplicas)
+    assert {3, 4} < set(move.voters)
+    assert toy.until_quiet() == []
+
+
+def test_new_replicas_go_to_hosts_of_their_own() -> None:
+    toy = Toy(6, hosts=("a", "a", "b", "b", "c", "c"))
+    toy.ranges(12, 1)
+    toy.until_quiet()
+    for cell in toy.picture.cells:
+        assert len({(node - 1) // 2 for node in cell.voters}) == 3
+    assert set(toy.replicas().values()) == {6}
+
+
+def test_a_host_is_shared_only_if_there_is_no_other() -> None:
+    toy = Toy(3, hosts=("a", "a", "b"))
+    toy.range(1, 1)
+    assert told(toy.until_quiet()) == ["g1 on n1 n2 n3"]
+
+
+def test_evenness_never_crowds_a_host() -> None:
+    toy = Toy(4, hosts=("a", "b", "c", "c"))
+    toy.ranges(20, 1, 2, 3)
+    toy.until_quiet()
+    for cell in toy.picture.cells:
+        assert not {3, 4} <= set(cell.voters)
+    counts = toy.replicas()
+    assert abs(counts[3] - counts[4]) <= 1
+
+
+# -- splits ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_range_is_split_until_no_part_is_large() -> None:
+    toy = Toy(3, Rules(split_bytes=100))
+    toy.range(0, 1, 2, 3)
+    toy.next_group = 2
+    toy.range(1, 1, 2, 3, size=799)
+    moves = toy.until_quiet()
+    assert moves[0] == SplitLarge(1)
+    assert len(toy.picture) == 1 + 8
+    assert all(toy.picture.facts(group).size <= 100 for group in range(1, 9))
+
+
+def test_a_busy_range_is_split_only_if_rules_say_so() -> None:
+    toy = Toy(1, Rules(replicas=1))
+    toy.range(1, 1)
+    toy.picture.report(1, Facts(9, 1, 10, 5000))
+    assert toy.step() == ()
+    toy.picture.follow_rules(Rules(replicas=1, split_load=1000))
+    assert decide(toy.picture) == (SplitLarge(1),)
+
+
+def test_group_zero_is_never_split() -> None:
+    toy = Toy(1, Rules(replicas=1, split_bytes=10))
+    toy.range(0, 1, size=1000)
+    assert toy.step() == ()
+
+
+# -- evenness ----------------------------------------------------------------------------------------------------------
+
+
+def test_policy_spreads_ranges() -> None:
+    toy = Toy(7)
+    toy.ranges(70, 1, 2, 3)
+    moves = [move for move in toy.until_quiet() if isinstance(move, ChangeReplicas)]
+    counts = toy.replicas()
+    assert max(counts.values()) - min(counts.values()) <= 2
+    assert len(moves) <= 4 * 30 + 10, "hardly more moves than replicas that had to move"
+
+
+def test_policy_balances_leaders() -> None:
+    toy = Toy(3)
+    toy.ranges(30, 1, 2, 3)
+    moves = toy.until_quiet()
+    assert all(isinstance(move, MoveLeader) for move in moves)
+    assert toy.leaders() == {1: 10, 2: 10, 3: 10}
+    assert len(moves) == 20
+
+
+def test_a_node_that_comes_back_gets_its_share_again() -> None:
+    toy = Toy(5)
+    toy.ranges(50, 1, 2, 3)
+    toy.until_quiet()
+    toy.dies(2)
+    toy.until_quiet()
+    assert toy.replicas()[2] == 0
+    toy.node(2)
+    toy.until_quiet()
+    assert toy.replicas()[2] >= 28
+    assert toy.leaders()[2] >= 8
+
+
+def test_small_differences_move_nothing() -> None:
+    toy = Toy(3, Rules(replicas=1))
+    toy.ranges(100, 1)
+    toy.ranges(104, 2)
+    toy.ranges(102, 3)
+    assert toy.until_quiet() == []
+
+
+def test_nothing_is_spread_before_there_are_three_nodes() -> None:
+    toy = Toy(2)
+    toy.ranges(10, 1)
+    assert toy.until_quiet() == []
+
+
+def test_group_zero_does_not_make_a_node_full() -> None:
+    toy = Toy(3, Rules(replicas=1))
+    toy.range(0, 1)
+    toy.range(1, 2)
+    toy.range(2, 3)
+    assert toy.until_quiet() == []
+
+
+def test_partners_stay_few() -> None:
+    toy = Toy(40)
+    toy.ranges(400, 1)
+    toy.until_quiet()
+    most = max(len(partners) for partners in toy.partners().values())
+    assert most <= 3 * PARTNERS_WANTED
+    counts = toy.replicas()
+    assert max(counts.values()) - min(counts.values()) <= 3
+
+
+# -- one order at a time -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_under_way_counts_as_done_and_is_left_alone() -> None:
+    toy = Toy(4)
+    toy.range(1, 1, 2, 3)
+    toy.dies(3)
+    (move,) = decide(toy.picture)
+    toy.picture.begin(1, Cell((1, 2, 4), (), 1))
+    assert decide(toy.picture) == ()
+    toy.picture.rest(1, done=False)
+    assert decide(toy.picture) == (), "it rests"
+    toy.picture.release(1)
+    assert decide(toy.picture) == (move,)
+    toy.picture.check()
+
+
+def test_orders_at_once_have_a_limit() -> None:
+    toy = Toy(4)
+    toy.ranges(100, 1, 2, 3)
+    toy.dies(3)
+    assert len([move for move in decide(toy.picture) if isinstance(move, ChangeReplicas)]) == ORDERS_AT_ONCE
+    for group in range(1, 6):
+        toy.picture.begin(group, None)
+    assert len([move for move in decide(toy.picture) if isinstance(move, ChangeReplicas)]) == ORDERS_AT_ONCE - 5
+
+
+def test_deciding_changes_nothing() -> None:
+    toy = Toy(5)
+    toy.ranges(40, 1, 2, 3)
+    cells = {cell: set(groups) for cell, groups in toy.picture.cells.items()}
+    assert decide(toy.picture) == decide(toy.picture)
+    assert toy.picture.cells == cells
+
+
+# -- always ------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def toys(draw: st.DrawFn) -> Toy:
+    """A cluster in any state: hosts, draining and dead nodes, ranges anywhere, of any size, with learners."""
+    count = draw(st.integers(1, 7))
+    toy = Toy(0, Rules(replicas=draw(st.sampled_from((1, 3, 5))), split_bytes=1000))
+    for node in range(1, count + 1):
+        state = draw(st.sampled_from(("up", "up", "up", "up", "draining", "removed")))
+        toy.node(node, draw(st.sampled_from(("", "a", "b", "c"))), state, draw(st.sampled_from((0.0, 0.0, 0.0, 10.0, 1e6))))
+    nodes = st.integers(1, count)
+    for group in range(draw(st.integers(1, 12))):
+        voters = sorted(draw(st.sets(nodes, min_size=1, max_size=5)))
+        learners = tuple(sorted(draw(st.sets(nodes, max_size=1)) - set(voters)))
+        toy.range(group, *voters, learners=learners, size=draw(st.integers(0, 4000)))
+    toy.next_group = 100
+    return toy
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(toys())
+def test_moves_come_to_an_end_and_leave_all_that_is_wanted(toy: Toy) -> None:
+    toy.until_quiet(most=300)
+    picture = toy.picture
+    targets = [view.node for view in picture.nodes.values() if view.state == "up" and view.silent < 3]
+    bad = {
+        view.node for view in picture.nodes.values() if view.state != "up" or is_dead(view, picture)
+    }  # fmt: skip
+    for cell in picture.cells:
+        live = [node for node in cell.voters if not is_dead(picture.nodes[node], picture)]
+        if len(live) <= len(cell.voters) // 2:
+            continue  # stopped: nothing can be done
+        assert not cell.learners
+        wanted = wanted_voters(picture.rules.replicas, picture.members, len(cell.voters))
+        free = [node for node in targets if node not in cell.voters]
+        assert len(cell.voters) <= wanted
+        if len(free) >= 2:
+            assert len(cell.voters) == wanted
+        if free:
+            assert not bad & set(cell.voters) or len(cell.voters) < wanted
+    assert not {group for group in picture.large if not picture.cell(group).learners}  # type: ignore[union-attr]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 6), st.lists(st.tuples(st.integers(0, 19), st.integers(0, 5)), max_size=40))
+def test_a_healthy_cluster_ends_even(nodes: int, ranges: list[tuple[int, int]]) -> None:
+    toy = Toy(nodes)
+    triples = list(combinations(range(1, nodes + 1), 3))
+    for group, (place, leader) in enumerate(ranges, 1):
+        voters = triples[place % len(triples)]
+        toy.range(group, *voters, leader=voters[leader % 3])
+    toy.until_quiet()
+    counts = toy.replicas()
+    assert max(counts.values(), default=0) - min((counts[node] for node in range(1, nodes + 1)), default=0) <= 1
+    leaders = toy.leaders()
+    gap = max(1, len(ranges) // nodes * LEADER_GAP_PERCENT // 100)
+    for cell in toy.picture.cells:
+        assert all(leaders[cell.leader] - leaders[node] <= gap for node in cell.voters)
+
+
+def test_leaders_moved_at_once_have_a_limit() -> None:
+    toy = Toy(3)
+    toy.ranges(500, 1, 2, 3)
+    assert len(decide(toy.picture)) == LEADERS_MOVED_AT_ONCE
+
+
+def test_a_decision_looks_at_placements_not_at_ranges() -> None:
+    """Many ranges in a few placements cost no more calls than few: counted, not timed."""
+
+    def calls(ranges: int) -> int:
+        toy = Toy(6)
+        for leader in range(1, 7):
+            voters = (1, 2, 3) if leader <= 3 else (4, 5, 6)
+            toy.ranges(ranges, *voters, leader=leader)
+        count = 0
+
+        def counted(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(counted)
+        try:
+            moves = decide(toy.picture)
+        finally:
+            sys.setprofile(None)
+        assert moves == ()
+        return count
+
+    assert calls(1000) == calls(10)

@@ -1,0 +1,148 @@
+"""Settling somebody's intent (X1 to X5), and learning what became of an attempt.
+
+Owns `Settling`: flows that any node or client may run, many at once, again and again (X5). The waiter's own clock
+counts the owner's patience; no two clocks are compared. Does not own an attempt that is being carried out
+(txn/coordinator.py) nor the commands (txn/endings.py). Read next: txn/coordinator.py.
+
+    X1 ask the primary's range for the verdict ── there ──▶ it is final: settle
+       none, intent stands ─▶ X2 ask every key of W ── all there, implicit ──▶ write committed(max C_k)
+                                 │ one missing              │ all there, explicit
+                                 ▼                          ▼
+                              X3 patience; bar the key   X3 patience; write aborted
+       none, no intent ────▶ X4 the same, the primary being the missing key
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from node.flow import Flow, Gather
+from node.messages import Done
+from ranges.messages import Intent
+from ranges.router import TRY_SECONDS, Router
+from txn.config import GRACE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS_MAX
+from txn.endings import Bar, Settle, Verdict
+from txn.queries import Attempt, Fate
+from txn.replies import AttemptIs, Barred, BarRefused, FateIs, VerdictIs
+
+DECIDE_SECONDS = 15.0  # for learning one attempt's fate; who waits longer begins again at the first rule
+ASK_SECONDS = 5.0  # for one message of a settler; longer than an election
+LOOKS_AT_ONCE = 64  # keys of W asked at the same time
+SETTLE_BYTES_MAX = 1 << 20  # of keys in one Settle
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """X2: the least key of W that has neither intent nor version (None: all have), and the largest C_k."""
+
+    missing: bytes | None
+    commit: int
+
+
+def _itself(key: bytes) -> bytes:
+    return key
+
+
+class Settling:
+    """Settles through a router; keeps nothing between two attempts."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def settle(self, intent: Intent) -> Flow[None]:
+        """Turn the intent into a version, or remove it; ends without having done so where nobody answers."""
+        commit = yield from self.decide(intent.primary, intent.id, intent.S)
+        if commit is not None:
+            message = Settle((intent.key,), intent.id, intent.S, commit)
+            yield from self._router.call(intent.key, message, ASK_SECONDS)
+
+    def decide(
+        self,
+        primary: bytes,
+        name: bytes,
+        start: int,
+        patience: float = PATIENCE_SECONDS,
+        seconds: float = DECIDE_SECONDS,
+    ) -> Flow[int | None]:
+        """The final verdict of the attempt that began at `start`: its C, or 0 for aborted; written here if need be.
+
+        None: somebody did not answer in about `seconds`, or the verdict was collected (F5). Nothing but a verdict is
+        ever believed.
+        """
+        router, first_met = self._router, self._router.now()
+        wait = min(GRACE_SECONDS, patience)  # an owner at work mostly needs no help
+        while (left := first_met + seconds - router.now()) > 0:
+            question = Fate(primary, name, start, wait)
+            fate = yield from self._ask(primary, question, left, TRY_SECONDS + wait)
+            if type(fate) is not FateIs:
+                return None
+            if fate.commit is not None:
+                return fate.commit
+            seen = _Seen(primary, 0) if fate.intent is None else (yield from self._look(fate.intent))
+            if seen is None:
+                return None
+            implicit = fate.intent is not None and (fate.intent.inside or seen.commit == start)
+            if seen.missing is None and implicit:  # X2
+                return (yield from self._write(primary, name, start, seen.commit))
+            wait = min(PATIENCE_SECONDS_MAX, max(0.0, first_met + patience - router.now()))
+            if wait > 0:
+                continue
+            if seen.missing is None:  # X3, explicit: only its owner could have committed it
+                return (yield from self._write(primary, name, start, 0))
+            bar = Bar(seen.missing, name, start, seen.missing == primary)  # X3; X4 where it is the primary
+            barred = yield from self._ask(seen.missing, bar)
+            if type(barred) is Barred:
+                return (yield from self._write(primary, name, start, 0))
+            if type(barred) is not BarRefused:
+                return None
+            # It has come meanwhile: look again.
+        return None
+
+    def settle_all(self, keys: tuple[bytes, ...], name: bytes, start: int, commit: int) -> Flow[bool]:
+        """Settle these keys of an attempt whose verdict is written, range by range. False: somebody did not answer.
+
+        The primary is the least key, so it goes last, after all others are done (X4).
+        """
+        groups = yield from self._router.group(keys[1:], _itself, len, SETTLE_BYTES_MAX)
+        for place in range(0, len(groups), LOOKS_AT_ONCE):
+            some = groups[place : place + LOOKS_AT_ONCE]
+            done = yield Gather(tuple(self._settle_some(each, name, start, commit) for each in some))
+            if not all(done):
+                return False
+        return (yield from self._settle_some(keys[:1], name, start, commit))
+
+    def _settle_some(self, keys: tuple[bytes, ...], name: bytes, start: int, commit: int) -> Flow[bool]:
+        """One message; after a split one for each key, which finds its own way."""
+        message = Settle(keys, name, start, commit)
+        alone = len(keys) == 1
+        call = yield from self._router.call(keys[0], message, ASK_SECONDS, follow=alone)
+        if type(call.reply) is Done:
+            return True
+        if alone or call.reply is None:
+            return False
+        done = yield Gather(tuple(self._settle_some((key,), name, start, commit) for key in keys))
+        return all(done)
+
+    def _look(self, intent: Intent) -> Flow[_Seen | None]:
+        """X2's look at every key of W."""
+        commit, keys = intent.commit, [key for key in intent.keys if key != intent.primary]
+        for place in range(0, len(keys), LOOKS_AT_ONCE):
+            some = keys[place : place + LOOKS_AT_ONCE]
+            replies = yield Gather(tuple(self._ask(key, Attempt(key, intent.id, intent.S)) for key in some))
+            for key, reply in zip(some, replies, strict=True):
+                if type(reply) is not AttemptIs:
+                    return None
+                if not reply.commit:
+                    return _Seen(key, 0)
+                commit = max(commit, reply.commit)
+        return _Seen(None, commit)
+
+    def _write(self, primary: bytes, name: bytes, start: int, commit: int) -> Flow[int | None]:
+        """Write a verdict through the log, and believe only what then stands."""
+        reply = yield from self._ask(primary, Verdict(primary, name, start, commit, False))
+        return reply.commit if type(reply) is VerdictIs else None
+
+    def _ask(
+        self, key: bytes, message: Any, seconds: float = ASK_SECONDS, try_seconds: float = TRY_SECONDS
+    ) -> Flow[Any]:
+        call = yield from self._router.call(key, message, seconds, try_seconds=try_seconds)
+        return call.reply

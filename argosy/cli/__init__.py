@@ -1,0 +1,131 @@
+"""The command line: `argosy start`, and orders and questions to a running cluster.
+
+Owns the options, what a person sees, and exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
+Does not own what is done: argosy/cli/start.py runs a node, argosy/cli/orders.py speaks to one.
+Imports are late, so that `--help` is quick. Read next: argosy/cli/orders.py.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+ADDRESS = "127.0.0.1:4480"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Group(click.Group):
+    """Tells expected failures in one line; a bug keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that a person can act on becomes one line and exit code 1."""
+        from argosy import Unavailable
+        from node.errors import NodeError
+
+        try:
+            return super().invoke(ctx)
+        except (NodeError, Unavailable) as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="argosy")
+def main() -> None:
+    """Argosy, a distributed, transactional, ordered key-value database.
+
+    \b
+    One node:      argosy start --data ./one
+    Two more:      argosy start --data ./two --listen 127.0.0.1:4481 --join 127.0.0.1:4480
+                   argosy start --data ./three --listen 127.0.0.1:4482 --join 127.0.0.1:4480
+    How is it?     argosy status
+    """
+
+
+def asks(command: Command) -> Command:
+    """The options of every command that speaks to a running cluster."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
+        click.option("--tls-dir", type=click.Path(exists=True, file_okay=False), help="CA, certificate and key."),
+        click.option(
+            "--at", "address", default=ADDRESS, show_default=True, envvar="ARGOSY_ADDRESS",
+            help="Any nodes of the cluster: HOST:PORT, separated by commas.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.option("--data", required=True, type=click.Path(file_okay=False), help="The node's directory; made if absent.")
+@click.option("--listen", default=ADDRESS, show_default=True, help="HOST:PORT to listen on.")
+@click.option("--advertise", help="HOST:PORT that others reach this node by, if it is not --listen.")
+@click.option("--join", help="HOST:PORT of any node of the cluster to join; ignored once joined.")
+@click.option("--label", "labels", multiple=True, help="NAME=VALUE, such as host=a; replicas of a range never share.")
+@click.option("--tls-dir", type=click.Path(exists=True, file_okay=False), help="CA, certificate and key of this node.")
+@click.option("--insecure", is_flag=True, help="Listen beyond loopback without TLS. Anybody can read and write.")
+@click.option("--log-json", is_flag=True, help="Log lines as JSON.")
+def start(**options: Any) -> None:
+    """Run one node until SIGINT or SIGTERM.
+
+    On an empty directory without --join this makes a new cluster of one node.
+    """
+    from argosy.cli.start import run
+
+    run(**options)
+
+
+@main.command()
+@asks
+def status(address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Is all well, and how many more nodes may die? Exit code 1 if not."""
+    from argosy.cli import orders
+
+    healthy = orders.status(orders.Session(address, tls_dir, as_json))
+    sys.exit(0 if healthy else 1)
+
+
+@main.command()
+@asks
+def nodes(address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Every node and how it is."""
+    from argosy.cli import orders
+
+    orders.nodes(orders.Session(address, tls_dir, as_json))
+
+
+@main.command()
+@asks
+def ranges(address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Every range: its span, replicas, leader and size."""
+    from argosy.cli import orders
+
+    orders.ranges(orders.Session(address, tls_dir, as_json))
+
+
+@main.command()
+@click.argument("key")
+@asks
+def split(key: str, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Split the range that holds KEY, at KEY (UTF-8 text, or 0x… for bytes)."""
+    from argosy.cli import orders
+
+    orders.split(orders.Session(address, tls_dir, as_json), key)
+
+
+@main.command()
+@click.argument("range_", metavar="RANGE", type=click.IntRange(min=1))
+@click.argument("node", type=click.IntRange(min=1))
+@click.option("--from", "source", type=click.IntRange(min=1), help="The node whose replica is to go.")
+@asks
+def move(range_: int, node: int, source: int | None, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Move RANGE (its number in `argosy ranges`) to NODE.
+
+    If NODE holds a replica already, it becomes the leader; else a replica moves there, --from a node or from the
+    range's leader.
+    """
+    from argosy.cli import orders
+
+    orders.move(orders.Session(address, tls_dir, as_json), range_, node, source)

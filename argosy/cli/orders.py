@@ -1,0 +1,175 @@
+"""Questions and orders to a running cluster, and their answers as tables or JSON.
+
+Owns the forms of the answers. Does not own the messages (ranges/placement/messages.py) nor the way to the
+cluster (argosy/remote.py). Read next: argosy/cli/shown.py.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from argosy import remote
+from argosy.cli import shown
+from node.messages import Refused
+from ranges.keys import FIRST_KEY, USER
+from ranges.placement.messages import (
+    ClusterStatus,
+    ListNodes,
+    ListRanges,
+    MoveLeader,
+    MoveReplica,
+    NodeStatus,
+    RangeStatus,
+    SplitRange,
+    StatusIs,
+)
+
+RANGES_PER_PAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where to ask, and how to answer."""
+
+    address: str
+    tls_dir: str | None
+    as_json: bool
+
+    def ask(self, message: Any) -> Any:
+        """Group 0's answer. Raises `Unavailable` if there is none, ClickException if it refuses."""
+        with remote.control(self.address, self.tls_dir) as control:
+            reply = control(message)
+        if isinstance(reply, Refused):
+            raise click.ClickException(reply.why)
+        return reply
+
+    def done(self, text: str) -> None:
+        """Say what has been done."""
+        if self.as_json:
+            shown.print_json({"done": text})
+        else:
+            click.echo(text)
+
+
+def status(session: Session) -> bool:
+    """Print how the cluster is; True if all is well."""
+    found: StatusIs = session.ask(ClusterStatus())
+    if session.as_json:
+        shown.print_json(
+            {name: getattr(found, name) for name in StatusIs.__dataclass_fields__ if name != "rules"}
+            | {"rules": {name: getattr(found.rules, name) for name in type(found.rules).__dataclass_fields__}}
+        )
+        return found.healthy
+    click.echo(f"{'healthy' if found.healthy else 'NOT HEALTHY'}: {found.nodes} nodes, {found.ranges} ranges")
+    click.echo(f"{found.failures} more nodes may die before some range stops")
+    for count, text in (
+        (len(found.dead), f"dead nodes: {', '.join(map(str, found.dead))}"),
+        (len(found.draining), f"draining nodes: {', '.join(map(str, found.draining))}"),
+        (found.stopped, f"{found.stopped} ranges have no live majority"),
+        (found.short, f"{found.short} ranges have fewer live voters than wanted"),
+        (found.leaderless, f"{found.leaderless} ranges have no known leader"),
+        (found.moving, f"{found.moving} moves are under way"),
+    ):
+        if count:
+            click.echo(text)
+    return found.healthy
+
+
+def nodes(session: Session) -> None:
+    """Print every node."""
+    found = session.ask(ListNodes()).nodes
+    if session.as_json:
+        shown.print_json([_node_row(each) for each in found])
+        return
+    columns = ("node", "address", "state", "last heard", "replicas", "leads", "labels")
+    shown.console().print(shown.table("", columns, (_node_cells(each) for each in found)))
+
+
+def _node_row(node: NodeStatus) -> dict[str, Any]:
+    row = {name: getattr(node, name) for name in NodeStatus.__dataclass_fields__}
+    return row | {"labels": dict(node.labels)}
+
+
+def _node_cells(node: NodeStatus) -> tuple[object, ...]:
+    labels = " ".join(f"{name}={value}" for name, value in node.labels)
+    heard = f"{shown.duration_text(node.silent_milliseconds)} ago"
+    state = "dead" if node.dead and node.state == "up" else node.state
+    return node.node, node.address, state, heard, node.replicas, node.leaders, labels
+
+
+def all_ranges(session: Session) -> list[RangeStatus]:
+    """Every range in key order."""
+    found: list[RangeStatus] = []
+    key: bytes | None = FIRST_KEY
+    while key is not None:
+        page = session.ask(ListRanges(key, RANGES_PER_PAGE))
+        found += page.ranges
+        key = page.more
+    return found
+
+
+def ranges(session: Session) -> None:
+    """Print every range."""
+    found = all_ranges(session)
+    if session.as_json:
+        shown.print_json([_range_row(each) for each in found])
+        return
+    columns = ("range", "from", "to", "replicas on", "leader", "size", "load/s")
+    shown.console().print(shown.table("", columns, (range_cells(each) for each in found)))
+
+
+def _range_row(found: RangeStatus) -> dict[str, Any]:
+    descriptor = found.descriptor
+    return {
+        "range": descriptor.group,
+        "start": shown.range_key_text(descriptor.start),
+        "end": shown.range_key_text(descriptor.end),
+        "start_hex": descriptor.start.hex(),
+        "end_hex": descriptor.end.hex(),
+        "span_version": descriptor.span_version,
+        "configuration_version": descriptor.configuration_version,
+        "replicas": [{"node": each.node, "replica": each.replica, "voter": each.voter} for each in descriptor.replicas],
+        "leader": found.leader,
+        "size": found.size,
+        "load": found.load,
+    }
+
+
+def range_cells(found: RangeStatus) -> tuple[object, ...]:
+    """A range as a row of a table."""
+    descriptor = found.descriptor
+    holders = " ".join(f"{each.node}{'' if each.voter else ' (learner)'}" for each in descriptor.replicas)
+    return (
+        descriptor.group,
+        shown.range_key_text(descriptor.start),
+        shown.range_key_text(descriptor.end),
+        holders,
+        found.leader or "-",
+        shown.size_text(found.size),
+        found.load,
+    )
+
+
+def split(session: Session, key: str) -> None:
+    """Split the range that holds a key at it."""
+    try:
+        session.ask(SplitRange(USER + shown.key_bytes(key)))
+    except ValueError as error:
+        raise click.BadParameter(f"{key} is not hexadecimal after 0x", param_hint="KEY") from error
+    session.done(f"split at {shown.harmless(key)}")
+
+
+def move(session: Session, group: int, node: int, source: int | None) -> None:
+    """Move a range's leader or one replica to a node."""
+    found = next((each for each in all_ranges(session) if each.descriptor.group == group), None)
+    if found is None:
+        raise click.ClickException(f"there is no range {group}: `argosy ranges` lists them")
+    holders = {each.node for each in found.descriptor.replicas}
+    if node in holders:
+        session.ask(MoveLeader(group, node))
+        session.done(f"range {group} is led from node {node}")
+        return
+    giver = source or found.leader or min(holders)
+    session.ask(MoveReplica(group, giver, node))
+    session.done(f"range {group}: its replica on node {giver} moves to node {node}")

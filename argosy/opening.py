@@ -1,0 +1,78 @@
+"""`open` and `connect`: one object that is entered with `with` or with `async with`.
+
+Owns the choice of form and of where the data is. Does not own a node (argosy/embedded.py) nor a connection
+(argosy/remote.py), which are imported when they are needed. Read next: argosy/blocking.py.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argosy.asynchronous import AsyncDatabase
+    from argosy.blocking import Database
+
+
+class Opening:
+    """A database that is not open yet: enter it with `with` (`Database`) or `async with` (`AsyncDatabase`).
+
+    1. It is entered at most once, in one of the two forms.
+    """
+
+    def __init__(
+        self,
+        blocking: "Callable[[], AbstractContextManager[Database]]",
+        asynchronous: "Callable[[], AbstractAsyncContextManager[AsyncDatabase]]",
+    ) -> None:
+        self._blocking = blocking
+        self._asynchronous = asynchronous
+        self._entered: AbstractContextManager[Database] | AbstractAsyncContextManager[AsyncDatabase] | None = None
+
+    def _enter_once(self) -> None:
+        if self._entered is not None:
+            raise RuntimeError("this was entered before: call argosy.open or argosy.connect again")
+
+    def __enter__(self) -> "Database":
+        self._enter_once()
+        self._entered = manager = self._blocking()
+        return manager.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        assert isinstance(self._entered, AbstractContextManager), "left in another form than it was entered"
+        return self._entered.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> "AsyncDatabase":
+        self._enter_once()
+        self._entered = manager = self._asynchronous()
+        return await manager.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        assert isinstance(self._entered, AbstractAsyncContextManager), "left in another form than it was entered"
+        return await self._entered.__aexit__(kind, error, trace)
+
+
+def open(path: str | PathLike[str]) -> Opening:
+    """The database in a directory, run by one node inside this process; made if it is absent.
+
+    Raises, when entered, `DirectoryError` if the directory is in use or belongs to something else.
+    """
+    from argosy.embedded import open_blocking, open_trio
+
+    return Opening(lambda: open_blocking(path), lambda: open_trio(path))
+
+
+def connect(addresses: str, *, tls_dir: str | PathLike[str] | None = None) -> Opening:
+    """A client of a cluster: `host:port` of any of its nodes, several separated by commas.
+
+    `tls_dir` holds the cluster's CA, and this client's certificate and key. Raises, when entered,
+    `AddressError` if no node answers.
+    """
+    from argosy.remote import connect_blocking, connect_trio
+
+    return Opening(lambda: connect_blocking(addresses, tls_dir), lambda: connect_trio(addresses, tls_dir))

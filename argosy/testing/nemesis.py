@@ -1,0 +1,137 @@
+"""What goes wrong in a simulated cluster, and when: drawn from the seed, undone at the end.
+
+Owns the table of faults with their weights, and `Nemesis`, which inflicts one after another. Also orders what an
+operator might: splits, moves of leaders and replicas. Does not own how a fault is carried out (cluster.py).
+Read next: argosy/testing/cluster.py.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argosy.testing.cluster import Cluster
+
+PAUSE_BETWEEN_SECONDS = (0.2, 2.5)
+DOWN_SECONDS = (0.05, 4.0)
+BLOCKED_SECONDS = (0.3, 5.0)
+PAUSED_SECONDS = (0.05, 2.0)
+LOSSY_SECONDS = (0.5, 5.0)
+LOSS_MAX = 0.2
+SLOW_DISK_SECONDS = (0.5, 4.0)
+SLOW_DISK_FACTOR = (5.0, 60.0)
+
+
+class Nemesis:
+    """One fault after another, until `end`.
+
+    1. Whatever it does is undone by itself after a while, and all at once by `end`.
+    """
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self._cluster = cluster
+        self._chance = cluster.world.chance
+        self._over = False
+        self.counts: dict[str, int] = {}
+        self._faults: dict[str, tuple[int, Callable[[], None]]] = {
+            "crash": (5, self._crash),
+            "crash everybody": (1, self._crash_everybody),
+            "isolate": (4, self._isolate),
+            "block one way": (3, self._block_one_way),
+            "cut a link": (2, self._cut_a_link),
+            "pause": (3, self._pause),
+            "lose frames": (2, self._lose_frames),
+            "slow disk": (2, self._slow_disk),
+            "split": (4, lambda: cluster.order_split()),
+            "move leader": (4, lambda: cluster.order_leader()),
+            "move replica": (4, lambda: cluster.order_replica()),
+            "collect": (2, lambda: cluster.order_collection()),
+        }
+
+    def begin(self) -> None:
+        """Start with the first fault."""
+        self._plan()
+
+    def end(self) -> None:
+        """Undo everything; nothing goes wrong any more."""
+        self._over = True
+        self._cluster.calm()
+
+    def _plan(self) -> None:
+        self._cluster.world.after(self._chance.uniform(*PAUSE_BETWEEN_SECONDS), self._strike)
+
+    def _strike(self) -> None:
+        if self._over:
+            return
+        names = list(self._faults)
+        (name,) = self._chance.choices(names, [self._faults[each][0] for each in names])
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self._cluster.note(f"nemesis: {name}")
+        self._faults[name][1]()
+        self._plan()
+
+    def _after(self, span: tuple[float, float], act: Callable[[], None]) -> None:
+        self._cluster.world.after(self._chance.uniform(*span), lambda: None if self._over else act())
+
+    # -- faults ----------------------------------------------------------------------------------------------------
+
+    def _crash(self) -> None:
+        up = [each for each in self._cluster.nodes if each.up]
+        if up:
+            node = self._chance.choice(up)
+            node.crash(silent=self._chance.random() < 0.5)
+            self._after(DOWN_SECONDS, node.restart)
+
+    def _crash_everybody(self) -> None:
+        for node in self._cluster.nodes:
+            if node.up:
+                node.crash(silent=False)
+                self._after(DOWN_SECONDS, node.restart)
+
+    def _isolate(self) -> None:
+        """Two-way: some nodes from all others, clients on either side or none."""
+        nodes = [each.name for each in self._cluster.nodes]
+        alone = self._chance.sample(nodes, self._chance.randint(1, max(1, len(nodes) // 2)))
+        for name in self._cluster.names():
+            cut = name not in alone and (name in nodes or self._chance.random() < 0.5)
+            for each in alone if cut else ():
+                self._cluster.world.network.block(each, name)
+                self._cluster.world.network.block(name, each)
+        self._after(BLOCKED_SECONDS, self._cluster.world.network.heal)
+
+    def _block_one_way(self) -> None:
+        names = self._cluster.names()
+        source = self._chance.choice([each.name for each in self._cluster.nodes])
+        for name in names:
+            if name != source and self._chance.random() < 0.6:
+                pair = (source, name) if self._chance.random() < 0.5 else (name, source)
+                self._cluster.world.network.block(*pair)
+        self._after(BLOCKED_SECONDS, self._cluster.world.network.heal)
+
+    def _cut_a_link(self) -> None:
+        network = self._cluster.world.network
+        links = network.links()
+        if links:
+            network.hang_up(self._chance.choice(links), tell=True)
+
+    def _pause(self) -> None:
+        up = [each for each in self._cluster.nodes if each.up]
+        if up:
+            self._chance.choice(up).pause(self._chance.uniform(*PAUSED_SECONDS))
+
+    def _lose_frames(self) -> None:
+        network = self._cluster.world.network
+        network.loss = self._chance.uniform(0, LOSS_MAX)
+
+        def stop() -> None:
+            network.loss = 0.0
+
+        self._after(LOSSY_SECONDS, stop)
+
+    def _slow_disk(self) -> None:
+        node = self._chance.choice(self._cluster.nodes)
+        node.disk_factor = self._chance.uniform(*SLOW_DISK_FACTOR)
+
+        def stop() -> None:
+            node.disk_factor = 1.0
+
+        self._after(SLOW_DISK_SECONDS, stop)

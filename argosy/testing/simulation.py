@@ -1,0 +1,214 @@
+"""One run of one seed: a cluster that forms itself, clients at work, a nemesis, calm, and the checks.
+
+Owns `Simulation` and its totals. Everything is drawn from the seed: how many nodes, when they join, what goes wrong.
+Does not own what any part of it does (cluster.py, nemesis.py, workloads.py). Read next: argosy/testing/world.py.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from argosy.assembly import assemble, beginning
+from argosy.testing.cluster import Cluster, NodeStation
+from argosy.testing.linear import Violation
+from argosy.testing.nemesis import Nemesis
+from argosy.testing.workloads import WORKLOADS
+from argosy.testing.world import Station, World
+from node.codec import decode
+from node.config import Settings
+from node.flow import Flow, Sleep
+from node.host import Host
+from node.messages import Done
+from node.ports import Effects, Frame, Hello, Identity, Kind
+from ranges.keys import USER
+from ranges.placement.config import TOKEN_BYTES
+from ranges.placement.messages import Join, Joined, ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
+from txn.client import Client
+from txn.collection import Collection
+from txn.database import Database
+from txn.settling import Settling
+
+CLUSTER = b"simulated world."
+THINK_SECONDS = 0.06  # between two operations of one client, on average
+FORM_SECONDS = 60.0  # until all nodes are members, at most
+CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
+ORDER_SECONDS = 5.0
+
+
+class ClientStation(Station):
+    """A client of the cluster: flows over links of the world."""
+
+    def __init__(self, world: World, name: str, seeds: list[str]) -> None:
+        super().__init__(world, name)
+        self.client = Client(seeds, Random(world.chance.random()).random, CLUSTER)
+        self.database = Database(self.client.router)
+        self.start(self.client)
+
+    def hello(self) -> Hello:
+        """The client knows."""
+        return self.client.hello()
+
+    def run(self, flow: Flow[Any], done: Callable[[Any], None] = lambda result: None) -> None:
+        """Run a flow from the next step on; an exception that it raises ends the simulation."""
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            if error is not None:
+                raise error
+            done(result)
+
+        self.client.start(flow, ended)
+        self.ask()
+
+
+class Simulation:
+    """One seed's run, to be asked for its totals afterwards.
+
+    1. `run` raises `Violation`, or what a part of the cluster raised; a second run of the seed does the same again.
+    """
+
+    def __init__(self, seed: int, workload: str = "bank", seconds: float = 30.0, nodes: int = 0, clients: int = 4):
+        self.world = World(seed)
+        chance = self.world.chance
+        self.seconds = seconds
+        self.cluster = Cluster(self.world, self._build)
+        self.cluster.order_split = self._order_split
+        self.cluster.order_leader = self._order_leader
+        self.cluster.order_replica = self._order_replica
+        self.cluster.order_collection = self._order_collection
+        self.settings = Settings()
+        for _ in range(nodes or chance.choice((3, 3, 4, 5))):
+            self.cluster.add()
+        self.world.network.encode = chance.random() < 0.1
+        self.workload: Any = WORKLOADS[workload](Random(chance.random()), lambda: self.world.now)
+        seeds = [node.address for node in self.cluster.nodes]
+        self.operator = ClientStation(self.world, "operator", seeds)
+        self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
+        self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
+        self.nemesis = Nemesis(self.cluster)
+        self.orders: dict[str, int] = {}
+        self.commits: dict[str, int] = {}  # commands applied, by class
+        self._working = 0
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> "Simulation":
+        """From the first node to the last check."""
+        self._form()
+        self.nemesis.begin()
+        self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
+        end = self.world.now + self.seconds
+        for number, station in enumerate(self.clients):
+            self._working += 1
+            station.run(self._work(number, station.database, end), self._stopped)
+        self.world.run(self.seconds)
+        self.nemesis.end()
+        if not self.world.run(CALM_SECONDS, lambda: not self._working):
+            raise Violation(f"{self._working} clients are still waiting {CALM_SECONDS} s after the last fault")
+        self._wait("the last look", CALM_SECONDS, self.workload.finish(self.operator.database))
+        self.cluster.compare()
+        self.workload.check()
+        return self
+
+    def _work(self, number: int, database: Database, end: float) -> Flow[None]:
+        chance = self.workload.chance
+        while self.world.now < end:
+            yield from self.workload.step(number, database)
+            yield Sleep(chance.expovariate(1 / THINK_SECONDS))
+
+    def _stopped(self, _: Any) -> None:
+        self._working -= 1
+
+    def _wait(self, what: str, seconds: float, flow: Flow[Any]) -> Any:
+        """Run a flow of the operator's to its end."""
+        results: list[Any] = []
+        self.operator.run(flow, results.append)
+        if not self.world.run(seconds, lambda: bool(results)):
+            raise Violation(f"{what} did not come within {seconds} s")
+        return results[0]
+
+    # -- nodes -----------------------------------------------------------------------------------------------------
+
+    def _form(self) -> None:
+        """The first node begins the cluster, the others join it."""
+        first, *others = self.cluster.nodes
+        start = beginning(CLUSTER, first.address)
+        for head, tail, value in start.rows:
+            first.disk.put(head, tail, value)
+        first.disk.marks.update(start.marks)
+        first.restart()
+        for node in others:
+            token = b"%d" % node.node + bytes(TOKEN_BYTES - 1)
+            joined = self._wait(f"{node} as a member", FORM_SECONDS, self._join(Join(token, node.address)))
+            assert joined.node == node.node, "ids are handed out in the order of joining"
+            node.restart()
+
+    def _join(self, message: Join) -> Flow[Joined]:
+        while True:
+            reply = yield from self.operator.client.router.control(message, ORDER_SECONDS)
+            if isinstance(reply, Joined):
+                return reply
+            yield Sleep(0.2)
+
+    def _build(self, node: NodeStation) -> Host:
+        first = self.cluster.nodes[0]
+        return assemble(
+            Identity(CLUSTER, node.node, node.life, node.address),
+            node.journal,
+            node.state,
+            Random(self.world.chance.random()).random,
+            self.settings,
+            node.clock,
+            node.kept or ((first.node, first.address),),
+            node.keep,
+        )
+
+    # -- orders of an operator -------------------------------------------------------------------------------------
+
+    def _order_split(self) -> None:
+        key = self.world.chance.choice(self.workload.keys)
+        self._order(lambda ranges: SplitRange(USER + key))
+
+    def _order_leader(self) -> None:
+        def order(ranges: RangesAre) -> Any:
+            one = self.world.chance.choice(ranges.ranges).descriptor
+            return MoveLeader(one.group, self.world.chance.choice(one.replicas).node)
+
+        self._order(order)
+
+    def _order_replica(self) -> None:
+        def order(ranges: RangesAre) -> Any:
+            one = self.world.chance.choice(ranges.ranges).descriptor
+            source = self.world.chance.choice(one.replicas).node
+            target = self.world.chance.choice(self.cluster.nodes).node
+            return MoveReplica(one.group, source, target)
+
+        self._order(order)
+
+    def _order_collection(self) -> None:
+        router = self.operator.client.router
+
+        def flow() -> Flow[None]:
+            tick = yield from router.ticks(1)
+            if tick is not None:
+                yield Sleep(self.world.chance.uniform(0.5, 3.0))
+                done = yield from Collection(router, Settling(router)).collect(tick)
+                self._count("Collection", done)
+
+        self.operator.run(flow())
+
+    def _order(self, order: Callable[[RangesAre], Any]) -> None:
+        router = self.operator.client.router
+
+        def flow() -> Flow[None]:
+            ranges = yield from router.control(ListRanges(USER, 100), ORDER_SECONDS)
+            if isinstance(ranges, RangesAre) and any(each.descriptor.replicas for each in ranges.ranges):
+                message = order(ranges)
+                reply = yield from router.control(message, ORDER_SECONDS)
+                self.cluster.note(f"operator: {message} -> {reply}")
+                self._count(type(message).__name__, isinstance(reply, Done))
+
+        self.operator.run(flow())
+
+    def _count(self, name: str, done: bool) -> None:
+        name = name if done else f"{name} refused"
+        self.orders[name] = self.orders.get(name, 0) + 1

@@ -1,0 +1,182 @@
+"""A whole cluster in one process under a virtual clock: one seed, one history.
+
+Owns simulated time, the stations (nodes and clients) and what happens to them: steps, crashes, restarts, pauses.
+A station is stepped with all that has come since its last step, never more often than every `STEP_SECONDS`; its
+clock has its own start and its own rate. Does not own links (network.py), disks (disk.py, rows.py) nor what goes
+wrong when (nemesis.py). Read next: argosy/testing/cluster.py.
+"""
+
+import heapq
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from argosy.testing.network import Network
+from node.ports import Effects, Hello, HostPort
+
+STEP_SECONDS = 0.0005  # what one step costs, and so how much gathers for the next one
+CLOCK_OFFSET_SECONDS = 1000.0  # clocks begin anywhere below this
+CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most
+
+
+class Station:
+    """A node or a client in a world: something that is stepped.
+
+    1. `port` is None exactly while it is down; what happens then is lost.
+    2. What is due belongs to one start of the station (`starts`): a crash takes it along.
+    """
+
+    def __init__(self, world: "World", name: str, node: int = 0) -> None:
+        chance = world.chance
+        self.world = world
+        self.name = name
+        self.node = node
+        self.port: HostPort | None = None
+        self.starts = 0
+        self.steps = 0
+        self._inbox: list[Any] = []
+        self._asked = False
+        self._offset = chance.uniform(0, CLOCK_OFFSET_SECONDS)
+        self._rate = 1 + chance.uniform(-CLOCK_RATE_ERROR, CLOCK_RATE_ERROR)
+        self._free_at = 0.0  # busy with a step, or paused, until then
+        self._due = float("inf")  # when the next step is planned
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def up(self) -> bool:
+        """Is it running?"""
+        return self.port is not None
+
+    @property
+    def clock(self) -> float:
+        """What its own clock shows."""
+        return self._offset + self._rate * self.world.now
+
+    def hello(self) -> Hello:
+        """What it says in a handshake."""
+        raise NotImplementedError
+
+    def carry_out(self, effects: Effects) -> None:
+        """Do what a step asked for."""
+        network = self.world.network
+        for link, kind, payload in effects.sends:
+            network.send(link, kind, payload)
+        for node, address in effects.dials:
+            network.dial(self, node, address)
+        for link in effects.hangups:
+            network.hang_up(link)
+
+    def start(self, port: HostPort) -> None:
+        """It runs from now on."""
+        assert self.port is None, f"{self.name} runs already"
+        self.starts += 1
+        self.port = port
+        self._inbox = []
+        self._free_at = self.world.now
+        self._due = float("inf")
+        self.ask()
+
+    def stop(self, silent: bool = False) -> None:
+        """It runs no more; its links break, or fall silent first."""
+        assert self.port is not None, f"{self.name} does not run"
+        self.port = None
+        self._inbox = []
+        self.world.network.crash(self, silent)
+
+    def pause(self, seconds: float) -> None:
+        """It does nothing for a while; what comes meanwhile waits for it."""
+        self._free_at = max(self._free_at, self.world.now + seconds)
+
+    def later(self, seconds: float, act: Callable[[], Any]) -> None:
+        """After so many seconds of the world: what `act` returns is an event here, unless this start has ended."""
+        start = self.starts
+
+        def due() -> None:
+            if self.port is not None and self.starts == start:
+                self.post(act())
+
+        self.world.after(seconds, due)
+
+    def post(self, event: Any) -> None:
+        """Something happened; it is stepped with it as soon as it is free."""
+        if self.port is not None:
+            self._inbox.append(event)
+            self.plan(self._free_at)
+
+    def ask(self) -> None:
+        """Step it as soon as it is free, even if nothing has come."""
+        self._asked = True
+        self.plan(self._free_at)
+
+    def plan(self, moment: float) -> None:
+        """Step it at this moment, or before."""
+        moment = max(moment, self.world.now)
+        if moment < self._due:
+            self._due = moment
+            start = self.starts
+            self.world.after(moment - self.world.now, lambda: self._step(moment, start))
+
+    def _step(self, moment: float, start: int) -> None:
+        port, world = self.port, self.world
+        if port is None or start != self.starts or moment != self._due:
+            return
+        self._due = float("inf")
+        if self._free_at > world.now:
+            self.plan(self._free_at)
+            return
+        clock = self.clock
+        if self._inbox or self._asked or self.wakes_in(port, clock) <= 0:
+            self._asked = False
+            events, self._inbox = self._inbox, []
+            self.steps += 1
+            self._free_at = world.now + STEP_SECONDS
+            effects = port.step(max(clock, port.wake_at) if port.wake_at - clock < 1e-6 else clock, events)
+            world.stepped(self)
+            self.carry_out(effects)
+        if self.port is port and port.wake_at < float("inf"):
+            self.plan(max(self._free_at, world.now + self.wakes_in(port, self.clock)))
+
+    def wakes_in(self, port: HostPort, clock: float) -> float:
+        """Seconds of the world until it wants to be stepped; what rounding leaves over counts as nothing."""
+        left = (port.wake_at - clock) / self._rate
+        return left if left > 1e-6 else 0.0
+
+
+class World:
+    """Time, chance, the network and everyone in it.
+
+    1. Everything that happens is on one heap, in order of time, then of planning: the same seed, the same history.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = Random(seed)
+        self.now = 0.0
+        self.network = Network(Random(self.chance.random()), self.after, lambda: self.now)
+        self.watchers: list[Callable[[Station], None]] = []  # called after each step, before its effects
+        self._plans: list[tuple[float, int, Callable[[], None]]] = []
+        self._planned = 0
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Run something after so many seconds."""
+        self._planned += 1
+        heapq.heappush(self._plans, (self.now + seconds, self._planned, act))
+
+    def stepped(self, station: Station) -> None:
+        """A station has taken a step."""
+        for watch in self.watchers:
+            watch(station)
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
+        """Let so much time pass, or less if `until` comes true; False if it was wanted and did not."""
+        end = self.now + seconds
+        plans = self._plans
+        while plans and plans[0][0] <= end:
+            self.now, _, act = heapq.heappop(plans)
+            act()
+            if until is not None and until():
+                return True
+        self.now = end
+        return until is None

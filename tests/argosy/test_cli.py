@@ -1,0 +1,67 @@
+"""The command line: help, wrong usage, and what a person sees when nobody answers."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from argosy.cli import main, shown
+from bench.processes import free_ports
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_explains_itself(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 3
+
+
+def test_what_does_not_exist_is_wrong_usage():
+    assert run("sing").exit_code == 2
+
+
+@pytest.mark.parametrize("command", [("status",), ("nodes",), ("ranges",), ("split", "k"), ("move", "1", "2")])
+def test_nobody_answers_is_told_in_one_line(command):
+    result = run(*command, "--at", f"127.0.0.1:{free_ports(1)[0]}")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:4480", "10.0.0.1:4480"])
+def test_beyond_loopback_needs_tls_or_a_loud_word(tmp_path, listen):
+    result = run("start", "--data", str(tmp_path / "n"), "--listen", listen)
+    assert result.exit_code == 1
+    assert "--tls-dir" in result.output
+    assert "--insecure" in result.output
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize("listen", ["nowhere", "127.0.0.1:", "127.0.0.1:99999", ":::4480"])
+def test_an_address_that_is_none_is_told(tmp_path, listen):
+    result = run("start", "--data", str(tmp_path / "n"), "--listen", listen)
+    assert result.exit_code in (1, 2)
+    assert "HOST:PORT" in result.output
+
+
+def test_text_from_data_is_made_harmless():
+    assert shown.harmless("a\x1b[31mb\x07") == "a\\x1b[31mb\\x07"
+    assert shown.key_text(b"\xff\x00") == "0xff00"
+    assert shown.range_key_text(b"\x10") == "·"
+    assert shown.range_key_text(b"\x10FR/\x1b") == "FR/\\x1b"
+    assert shown.range_key_text(b"\x01") == "system:"
+
+
+def test_sizes_have_units_that_fit():
+    assert [shown.size_text(size) for size in (0, 1023, 1024, 5 << 20, 1 << 50)] == [
+        "0 B", "1023 B", "1.0 KiB", "5.0 MiB", "1024.0 TiB",
+    ]  # fmt: skip
+
+
+def test_json_is_json(capsys):
+    shown.print_json({"key": "ä\n"})
+    assert json.loads(capsys.readouterr().out) == {"key": "ä\n"}

@@ -1,0 +1,84 @@
+"""Three real processes: what was acknowledged outlives kill -9."""
+
+import threading
+
+import pytest
+
+import argosy
+from bench.cluster import Cluster
+from ranges.keys import USER
+from ranges.placement.messages import ListRanges
+
+WRITERS = 4
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with Cluster(str(tmp_path)) as made:
+        made.start(3)
+        yield made
+
+
+class Writer(threading.Thread):
+    """Counts up under a key of its own; `acknowledged` is the last value that was answered."""
+
+    def __init__(self, address: str, name: bytes) -> None:
+        super().__init__()
+        self.address, self.key = address, name
+        self.acknowledged = self.sent = 0
+        self.stop = threading.Event()
+        self.progress = threading.Event()
+
+    def run(self) -> None:
+        with argosy.connect(self.address) as db:
+            while not self.stop.is_set():
+                self.sent += 1
+                try:
+                    db.put(self.key, b"%d" % self.sent)
+                except (argosy.OutcomeUnknown, argosy.Unavailable):
+                    continue
+                self.acknowledged = self.sent
+                self.progress.set()
+
+
+def wait_for_progress(writers: list[Writer]) -> None:
+    for each in writers:
+        each.progress.clear()
+    for each in writers:
+        assert each.progress.wait(30.0), f"{each.key!r} writes nothing any more"
+
+
+def leader_place(cluster: Cluster) -> int:
+    return cluster.place_of(cluster.order(ListRanges(USER, 1)).ranges[0].leader)
+
+
+def test_no_acknowledged_write_is_lost_when_the_leader_is_killed(cluster):
+    writers = [Writer(cluster.address(), b"writer-%d" % number) for number in range(WRITERS)]
+    for each in writers:
+        each.start()
+    wait_for_progress(writers)
+    place = leader_place(cluster)
+    cluster.kill(place)
+    wait_for_progress(writers)
+    cluster.restart(place)
+    cluster.wait_healthy(3)
+    wait_for_progress(writers)
+    for each in writers:
+        each.stop.set()
+    for each in writers:
+        each.join()
+    with argosy.connect(cluster.address()) as db:
+        for each in writers:
+            assert each.acknowledged <= int(db[each.key]) <= each.sent
+
+
+def test_all_nodes_killed_at_once_come_back_with_everything(cluster):
+    with argosy.connect(cluster.address()) as db:
+        db.batch((b"%04d" % number, b"v%d" % number) for number in range(1000))
+    for place in (1, 2, 3):
+        cluster.kill(place)
+    for place in (1, 2, 3):
+        cluster.restart(place)
+    cluster.wait_healthy(3)
+    with argosy.connect(cluster.address()) as db:
+        assert dict(db.scan()) == {b"%04d" % number: b"v%d" % number for number in range(1000)}

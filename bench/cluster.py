@@ -1,0 +1,175 @@
+"""A cluster of real node processes on loopback, in directories of its own.
+
+Owns the processes and their directories, both gone at the end. Does not own load (bench/generator.py).
+Read next: bench/processes.py.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from argosy import remote
+from argosy.cli.orders import Session, all_ranges
+from bench.processes import free_ports
+from node.errors import NodeError
+from node.messages import Refused
+from ranges.keys import USER
+from ranges.placement.messages import (
+    ClusterStatus,
+    ListNodes,
+    ListRanges,
+    NodeStatus,
+    RangeStatus,
+    Rules,
+    SetRules,
+    SplitRange,
+)
+from txn.errors import Unavailable
+
+START_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.05
+T = TypeVar("T")
+
+
+class BenchFailed(Exception):
+    """A measurement cannot be trusted; the text says why."""
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = START_SECONDS_MAX) -> T:
+    """Ask until there is an answer that is true; what is refused or out of reach counts as no answer."""
+    deadline = time.monotonic() + seconds
+    last: object = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            found = probe()
+            if found:
+                return found
+            last = found
+        except (NodeError, Unavailable) as error:
+            last = error
+        time.sleep(POLL_SECONDS)
+    raise BenchFailed(f"{what}: not within {seconds:.0f} s; last: {last}")
+
+
+class Cluster:
+    """Node processes 1 … n, of which node k is `processes[k - 1]`; `addresses` likewise."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        base = folder or os.environ.get("ARGOSY_BENCH_DIR")
+        self.folder = Path(tempfile.mkdtemp(prefix="argosy-", dir=base))
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.addresses: list[str] = []
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            self._show_logs()
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, count: int, rules: Rules | None = None) -> None:
+        """Bring up that many nodes, and wait until group 0 knows all of them and all ranges are healthy."""
+        self.add_node()
+        wait_for("the first node answers", lambda: self.order(ClusterStatus()))
+        if rules is not None:
+            self.order(SetRules(rules))
+        for _ in range(count - 1):
+            self.add_node()
+        self.wait_healthy(count)
+
+    def add_node(self) -> int:
+        """Start one more node process, which joins the first node's cluster; returns its place, from 1."""
+        address = f"127.0.0.1:{free_ports(1)[0]}"
+        join = ["--join", ",".join(self.living())] if self.addresses else []
+        self.addresses.append(address)
+        self.processes.append(self._run(len(self.addresses), join))
+        return len(self.addresses)
+
+    def _run(self, place: int, extra: list[str]) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "argosy.cli", "start", "--data", str(self.folder / f"n{place}")]
+        command += ["--listen", self.addresses[place - 1], *extra]
+        with open(self.folder / f"n{place}.log", "ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def restart(self, place: int) -> None:
+        """Start a node that was killed again, on its directory."""
+        self.processes[place - 1] = self._run(place, [])
+
+    def kill(self, place: int) -> None:
+        """SIGKILL a node, as a power cut would end it."""
+        process = self.processes[place - 1]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def living(self) -> list[str]:
+        """Addresses of the nodes whose processes run."""
+        running = zip(self.addresses, self.processes, strict=False)
+        return [address for address, process in running if process.poll() is None]
+
+    def address(self) -> str:
+        """All living nodes' addresses, as a client takes them."""
+        return ",".join(self.living())
+
+    def order(self, message: Any) -> Any:
+        """Group 0's answer to a message. Raises `Unavailable`, or BenchFailed if it was refused."""
+        with remote.control(self.address(), None) as control:
+            reply = control(message)
+        if isinstance(reply, Refused):
+            raise BenchFailed(f"{message}: {reply.why}")
+        return reply
+
+    def wait_healthy(self, nodes: int, seconds: float = START_SECONDS_MAX) -> None:
+        """Wait until so many nodes are known and every range has its replicas, alive."""
+
+        def healthy() -> bool:
+            status = self.order(ClusterStatus())
+            voters = min(nodes, status.rules.replicas)
+            whole = all(sum(each.voter for each in found.descriptor.replicas) >= voters for found in self.ranges())
+            return bool(whole and status.healthy and status.nodes >= nodes and not status.moving)
+
+        wait_for(f"{nodes} healthy nodes", healthy, seconds)
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """Every node as group 0 sees it."""
+        found: tuple[NodeStatus, ...] = self.order(ListNodes()).nodes
+        return found
+
+    def ranges(self) -> list[RangeStatus]:
+        """Every range in key order."""
+        return all_ranges(Session(self.address(), None, as_json=False))
+
+    def place_of(self, node: int) -> int:
+        """Which process a node id is."""
+        address = next(each.address for each in self.nodes() if each.node == node)
+        return self.addresses.index(address) + 1
+
+    def split_at(self, keys: list[bytes]) -> None:
+        """Split so that a range begins at each of these user keys."""
+        for key in keys:
+            wait_for(f"a split at {key!r}", lambda key=key: self._split(key))  # type: ignore[misc]
+
+    def _split(self, key: bytes) -> bool:
+        found = self.order(ListRanges(USER + key, 1)).ranges[0]
+        if found.descriptor.start != USER + key:
+            with remote.control(self.address(), None) as control:
+                control(SplitRange(USER + key))
+            found = self.order(ListRanges(USER + key, 1)).ranges[0]
+        return bool(found.descriptor.start == USER + key)
+
+    def _show_logs(self) -> None:
+        for path in sorted(self.folder.glob("*.log")):
+            tail = path.read_text(errors="replace").splitlines()[-15:]
+            if tail:
+                print(f"--- {path.name}", *tail, sep="\n", file=sys.stderr)

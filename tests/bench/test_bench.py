@@ -1,0 +1,73 @@
+"""The parts of the bench that decide what its figures mean."""
+
+import os
+import subprocess
+import sys
+
+from bench.processes import children, cpu_seconds, free_ports, resident_bytes
+from bench.report import Run, ratios, summary
+from bench.wire import Cut
+from node.codec import encode
+from node.messages import NotLeader
+from ranges.keys import USER
+from txn.commands import Put
+from txn.queries import Read
+from txn.replies import Committed, Values
+
+KEY, VALUE, ID = b"0123456789abcdef", b"x" * 100, bytes(range(16))
+
+
+def test_a_cut_put_is_what_the_codec_makes():
+    assert Cut.put(7 << 16, 100).join(ID, KEY, VALUE) == encode(Put(ID, 7 << 16, USER + KEY, VALUE))
+
+
+def test_a_cut_get_is_what_the_codec_makes():
+    assert Cut.get(100).join(b"", KEY, b"") == encode(Read((USER + KEY,), 0))
+
+
+def test_only_a_commit_is_taken_for_a_put():
+    cut = Cut.put(0, 100)
+    assert cut.accepts(encode(Committed(1)), b"")
+    assert cut.accepts(encode(Committed(1 << 60)), b"")
+    assert not cut.accepts(encode(NotLeader(1, 2)), b"")
+
+
+def test_only_the_right_value_is_taken_for_a_get():
+    cut = Cut.get(100)
+    assert cut.accepts(encode(Values(1 << 60, (VALUE,))), VALUE)
+    assert not cut.accepts(encode(Values(1 << 60, (b"y" * 100,))), VALUE)
+    assert not cut.accepts(encode(Values(1 << 60, (None,))), VALUE)
+
+
+RUN = Run(1000, 0.5, list(range(1000)), [10.0, 20.0, 30.0], 0.75)
+
+
+def test_a_summary_has_the_medians():
+    slow = Run(1000, 1.0, [each * 2 for each in range(1000)], [20.0, 20.0, 20.0], 0.5)
+    row = summary("argosy", "put", 64, 1, [RUN, slow, RUN], 1)
+    assert (row["per_second"], row["per_second_min"], row["per_second_max"]) == (2000, 1000, 2000)
+    assert (row["p50_us"], row["p99_us"]) == (500, 990)
+    assert (row["cpu_us_per_request"], row["cpu_us_per_request_all"]) == ([10.0, 20.0, 30.0], 60.0)
+    assert row["generator_cpu_share"] == 0.75
+
+
+def test_a_ratio_is_ours_over_theirs():
+    ours = summary("argosy", "put", 64, 1, [RUN], 1)
+    theirs = summary("etcd", "put", 64, 1, [Run(1000, 1.0, [100] * 1000, [60.0, 30.0, 30.0])], 0)
+    assert ratios(ours, theirs)["per_second"] == 2.0
+    assert ratios(ours, theirs)["cpu_us_per_request_all"] == 0.5
+
+
+def test_the_kernel_counts_children_too():
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        while not children(process.pid):
+            pass  # until the child is there
+        assert cpu_seconds(process.pid) >= cpu_seconds(children(process.pid)[0])
+        process.communicate(b"\n")
+    assert cpu_seconds(os.getpid()) > 0
+    assert resident_bytes(os.getpid()) > 1 << 20
+
+
+def test_free_ports_are_different():
+    assert len(set(free_ports(6))) == 6

@@ -1,0 +1,44 @@
+"""Who may import what: one owner for each third-party library and each system module.
+
+A pattern is a path, with `*` for anything. A third-party library that is not in the table is a finding:
+a new dependency is decided here. Standard modules that touch nothing outside the process are free.
+"""
+
+COMMAND_LINE = ("argosy/cli/*", "bench/*")
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    # third party
+    "lmdb": ("node/journal.py", "node/journal_index.py", "node/state.py", "node/writer.py", "node/dump.py"),
+    "cbor2": ("node/codec.py",),
+    "trio": ("node/drivers/*", "argosy/embedded.py", "argosy/remote.py", "argosy/opening.py", *COMMAND_LINE),
+    "cryptography": ("node/tls.py", "argosy/cli/*"),
+    "sortedcontainers": ("node/*", "ranges/*", "txn/*", "argosy/testing/*"),
+    "structlog": COMMAND_LINE,
+    "click": COMMAND_LINE,
+    "rich": COMMAND_LINE,
+    "airportsdata": ("bench/*",),
+    # sockets
+    "socket": ("node/link.py", "node/tls.py", "argosy/remote.py", "bench/*"),
+    "select": ("node/link.py", "argosy/remote.py", "bench/*"),
+    "selectors": ("node/link.py", "argosy/remote.py", "bench/*"),
+    "ssl": ("node/link.py", "node/tls.py", "argosy/remote.py"),
+    # threads and processes
+    "threading": ("node/journal.py", "node/drivers/*", "bench/*"),
+    "queue": ("node/journal.py", "node/drivers/*"),
+    "multiprocessing": (),
+    "concurrent": (),
+    "asyncio": (),
+    "subprocess": ("node/state.py", "node/writer.py", "node/dump.py", "bench/*"),
+    "signal": ("node/writer.py", "node/dump.py", *COMMAND_LINE),
+    # time and chance
+    "time": ("node/clock.py", "bench/*"),
+    "datetime": (),
+    "random": ("argosy/assembly.py", "argosy/testing/*", "bench/*"),
+    "secrets": ("argosy/assembly.py", "argosy/embedded.py", "argosy/remote.py"),
+    "uuid": (),
+    # what takes code from outside, or tempts to
+    "pickle": (),
+    "shelve": (),
+    "marshal": (),
+    "sqlite3": ("bench/*",),
+}

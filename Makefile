@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := argosy bench sql_lite_frontend txn ranges node
 
-.PHONY: help demo test check fix bench clean
+.PHONY: help demo test check check-format check-lint check-types check-floors check-tidy fix bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,12 +28,19 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
 
-check: $(READY)
+# `make -k check` goes on after the first finding.
+CHECKS := format lint types floors tidy
+check: $(CHECKS:%=check-%)
+
+check-format: $(READY)
 	$(BIN)/ruff format --check --no-cache $(SOURCES) tests
+check-lint: $(READY)
 	$(BIN)/ruff check --no-cache $(SOURCES) tests
+check-types: $(READY)
 	$(BIN)/mypy --strict --cache-dir $(VENV)/mypy $(SOURCES)
+check-floors: $(READY)
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/vulture
+check-tidy: $(READY)
 	$(BIN)/python -B -m tests.tidy
 
 fix: $(READY)

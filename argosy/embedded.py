@@ -8,15 +8,12 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from os import PathLike
 from typing import Any, TypeVar
-
-import trio
 
 from argosy.asynchronous import AsyncDatabase
 from argosy.blocking import Database
 from argosy.local import LocalNode, Place
-from argosy.parking import Parked
+from argosy.parking import Parked, beside
 from node.config import Settings
 from node.drivers.blocking import BlockingDriver
 from node.drivers.trio import TrioDriver
@@ -86,11 +83,16 @@ class TrioCalls(Calls):
         self._driver.step()
         return await parked.wait()
 
+    async def turn(self) -> None:
+        """The task that takes the node's turns. Raises `NodeError` when the node must stop."""
+        await self._driver.run()
+        raise NodeError(self._driver.engine.stopped or "the node stopped")
+
 
 @contextmanager
-def open_blocking(path: str | PathLike[str]) -> Iterator[Database]:
+def open_blocking(place: Place) -> Iterator[Database]:
     """The plain form."""
-    node = LocalNode(Place(path), Settings())
+    node = LocalNode(place, Settings())
     try:
         driver = BlockingDriver(node.engine)
         driver.start()
@@ -104,20 +106,13 @@ def open_blocking(path: str | PathLike[str]) -> Iterator[Database]:
 
 
 @asynccontextmanager
-async def open_trio(path: str | PathLike[str]) -> AsyncIterator[AsyncDatabase]:
+async def open_trio(place: Place) -> AsyncIterator[AsyncDatabase]:
     """The form for trio: the node is a task that lives as long as the block."""
-    node = LocalNode(Place(path), Settings())
+    node = LocalNode(place, Settings())
     try:
         driver = TrioDriver(node.engine)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_turn, driver)
-            calls = TrioCalls(node, driver)
+        calls = TrioCalls(node, driver)
+        async with beside(calls.turn):
             yield AsyncDatabase(calls.core, calls)
-            nursery.cancel_scope.cancel()
     finally:
         node.close()
-
-
-async def _turn(driver: TrioDriver) -> None:
-    await driver.run()
-    raise NodeError(driver.engine.stopped or "the node stopped")

@@ -5,7 +5,6 @@ journal and state, the host. Does not own the loop (node/drivers/) nor callers (
 argosy/cli/start.py). Read next: argosy/assembly.py.
 """
 
-import gc
 import os
 import random
 from collections.abc import Callable
@@ -14,15 +13,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import node.wire  # noqa: F401  (registers the Raft core's messages with the codec)
 from argosy import remote
 from argosy.assembly import FIRST_NODE, assemble, beginning
-import node.wire  # noqa: F401  (registers the Raft core's messages with the codec)
 from node import tls
 from node.address import parse
 from node.clock import Clock
 from node.config import Settings
 from node.directory import CLUSTER_BYTES, Directory, StoredIdentity, open_directory
 from node.drivers.engine import Engine
+from node.drivers.resolver import Resolver
 from node.errors import DirectoryError, NodeError
 from node.host import Host
 from node.journal import Journal
@@ -71,7 +71,9 @@ class LocalNode:
                 parse(address)
         contexts = None if place.tls_dir is None else tls.load(Path(place.tls_dir))
         clock = Clock()
-        links = Links(self._hello, contexts, note=note)
+        resolver = Resolver()
+        self._closers.append(resolver.close)
+        links = Links(self._hello, contexts, resolver, note)
         self.engine = Engine(links, clock)
         self._closers.append(self.engine.close)
         listening = NOBODY if place.listen is None else links.listen(place.listen, place.insecure)
@@ -93,7 +95,6 @@ class LocalNode:
         control = stored.routes or ((stored.node, stored.address),)
         self.host: Host = assemble(self.identity, journal, state, chance, settings, clock.now(), control, learned)
         self.engine.attach(self.host, journal, state)
-        gc.freeze()
 
     def _hello(self) -> Hello:
         return self.host.hello()
@@ -101,6 +102,8 @@ class LocalNode:
     def _identity(self, directory: Directory, state: State, place: Place) -> StoredIdentity:
         """Who this node is: as it was, or new in its cluster or in a cluster of its own."""
         stored = directory.identity
+        if stored is not None and place.listen is None and any(node != stored.node for node, _ in stored.routes):
+            raise DirectoryError(f"{directory.path} belongs to a node among others: say where it is to listen")
         if stored is None and place.join is None:
             cluster = os.urandom(CLUSTER_BYTES)
             start = beginning(cluster, self.address)
@@ -122,7 +125,7 @@ class LocalNode:
         if stored is None:
             stored = StoredIdentity(b"", 0, 1, os.urandom(TOKEN_BYTES), self.address)
             directory.write_identity(stored)
-        with remote.control(place.join, place.tls_dir) as control:
+        with remote.control(place.join, place.tls_dir, "node") as control:
             reply: Any = control(Join(stored.token, self.address, place.labels))
         if isinstance(reply, Refused):
             raise NodeError(f"the cluster at {place.join} does not take this node: {reply.why}")

@@ -57,14 +57,26 @@ class Opening:
         return await self._entered.__aexit__(kind, error, trace)
 
 
-def open(path: str | PathLike[str]) -> Opening:
+def open(
+    path: str | PathLike[str],
+    *,
+    listen: str | None = None,
+    advertise: str | None = None,
+    join: str | None = None,
+    tls_dir: str | PathLike[str] | None = None,
+    insecure: bool = False,
+) -> Opening:
     """The database in a directory, run by one node inside this process; made if it is absent.
 
+    Without `listen` (`host:port`) nobody else reaches the node. With it, other nodes and clients do; `join`
+    (`host:port` of any node) makes it part of a cluster. The others are those of `argosy start`.
     Raises, when entered, `DirectoryError` if the directory is in use or belongs to something else.
     """
     from argosy.embedded import open_blocking, open_trio
+    from argosy.local import Place
 
-    return Opening(lambda: open_blocking(path), lambda: open_trio(path))
+    place = Place(path, listen, advertise, join, (), tls_dir, insecure)
+    return Opening(lambda: open_blocking(place), lambda: open_trio(place))
 
 
 def connect(addresses: str, *, tls_dir: str | PathLike[str] | None = None) -> Opening:

@@ -1,8 +1,10 @@
-"""A trio task that waits for one result, without an event object: it is rescheduled directly.
+"""How trio's tasks wait here: for one result, without an event object; and beside tasks that serve them.
 
-Owns the waiting. The result may come before, while, or after it waits. Read next: argosy/embedded.py.
+Owns `Parked`, whose task is rescheduled directly, and `beside`. Read next: argosy/embedded.py.
 """
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -25,7 +27,9 @@ class Parked(Generic[T]):
         self._error: BaseException | None = None
 
     def take(self, value: Any, error: BaseException | None) -> None:
-        """The result is here."""
+        """The result is here; the first one counts."""
+        if self._here:
+            return
         self._here, self._value, self._error = True, value, error
         if self._task is not None:
             task, self._task = self._task, None
@@ -46,3 +50,28 @@ class Parked(Generic[T]):
     def _forget(self, _: Any) -> trio.lowlevel.Abort:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+
+@asynccontextmanager
+async def beside(*servants: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Tasks that run while the block does. What the block raises comes out as it is, not in a group."""
+    try:
+        async with trio.open_nursery() as nursery:
+            for each in servants:
+                nursery.start_soon(each)
+            yield
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        alone = _alone(group)
+        if alone is None:
+            raise
+        raise alone from None
+
+
+def _alone(error: BaseException) -> BaseException | None:
+    """The one exception in nested groups of one; None where there are more."""
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) != 1:
+            return None
+        error = error.exceptions[0]
+    return error

@@ -18,7 +18,7 @@ import trio
 
 from argosy.asynchronous import AsyncDatabase
 from argosy.blocking import Database
-from argosy.parking import Parked
+from argosy.parking import Parked, beside
 from node import tls
 from node.address import parse
 from node.clock import Clock
@@ -26,6 +26,7 @@ from node.drivers.resolver import Resolver
 from node.errors import AddressError
 from node.flow import Flow
 from node.link import Links
+from node.ports import LinkDown, LinkUp
 from ranges.placement.messages import Ticks
 from txn.client import Client
 from txn.database import Database as Core
@@ -42,24 +43,29 @@ class Connection:
     """A client, its links and its clock. Not for two threads at once.
 
     1. Everything the client asks for is carried out in the step that it asked in.
+    2. `nobody` holds from when every seed has refused until the first node answers.
     """
 
-    def __init__(self, addresses: str, tls_dir: Address | None) -> None:
+    def __init__(self, addresses: str, tls_dir: Address | None, name: str = "client") -> None:
         seeds = [each.strip() for each in addresses.split(",") if each.strip()]
         for each in seeds or [addresses]:
             parse(each)
-        contexts = None if tls_dir is None else tls.load(Path(tls_dir), "client")
+        contexts = None if tls_dir is None else tls.load(Path(tls_dir), name)
         self.addresses = addresses
         self.clock = Clock()
         self._resolver = Resolver()
         self.client = Client(seeds, random.Random(os.urandom(16)).random)
         self.links = Links(self.client.hello, contexts, self._resolver)
         self.core = Core(self.client.router)
-        self.step(())
+        self._seeds_left = len(seeds)
+        self._met = False
 
     def step(self, events: Sequence[Any]) -> None:
         """Hand the client what happened, and do what it asks for."""
         now, links = self.clock.now(), self.links
+        if not self._met:
+            self._seeds_left -= sum(type(event) is LinkDown for event in events)
+            self._met = any(type(event) is LinkUp for event in events)
         effects = self.client.step(now, events)
         for link, kind, payload in effects.sends:
             links.send(link, kind, payload)
@@ -74,13 +80,23 @@ class Connection:
         """Seconds until the next step is due even if nothing happens; 0 if it is due now."""
         return max(0.0, min(self.client.wake_at, self.links.wake_at) - self.clock.now())
 
-    def greeting(self) -> Flow[None]:
-        """The first thing: does a node answer, and does group 0? Raises AddressError or Unavailable."""
-        reply = yield from self.core.router.control(Ticks(1), CONNECT_SECONDS)
+    @property
+    def nobody(self) -> bool:
+        """Has every address refused, and no node ever answered?"""
+        return not self._met and self._seeds_left <= 0
+
+    def no_answer(self) -> Exception:
+        """What to raise when nothing came back from group 0."""
+        if self._met:
+            return Unavailable(f"group 0 of the cluster at {self.addresses} does not answer: is a majority running?")
+        return AddressError(f"no node answers at {self.addresses}: {self.links.trouble or 'silence'}")
+
+    def control(self, message: Any, seconds: float) -> Flow[Any]:
+        """Group 0's answer. Raises `AddressError` if no node answers, `Unavailable` if group 0 does not."""
+        reply = yield from self.core.router.control(message, seconds)
         if reply is None:
-            if not self.client.connected():
-                raise AddressError(f"no node answers at {self.addresses}: {self.links.trouble or 'silence'}")
-            raise Unavailable(f"a node at {self.addresses} answers, but the cluster's group 0 has no leader")
+            raise self.no_answer()
+        return reply
 
     def close(self) -> None:
         """End all links."""
@@ -119,6 +135,8 @@ class BlockingRunner:
         while not result:
             patience = min(connection.patience, WAIT_SECONDS_MAX)
             connection.step(connection.links.poll(connection.clock.now(), patience))
+            if connection.nobody:
+                raise connection.no_answer()
 
 
 class TrioRunner:
@@ -131,6 +149,7 @@ class TrioRunner:
         self._connection = connection
         self._sender: trio.lowlevel.Task | None = None
         self._wait_until = 0.0
+        self._meeting: Parked[Any] = Parked()
 
     async def run(self, flow: Flow[T]) -> T:
         """The flow's result, or its exception. If it is cancelled, the flow goes on and its result is lost."""
@@ -140,6 +159,13 @@ class TrioRunner:
             task, self._sender = self._sender, None
             trio.lowlevel.reschedule(task)
         return await parked.wait()
+
+    async def meet(self) -> None:
+        """Wait for group 0's first answer. Raises `AddressError` or `Unavailable`."""
+        connection, self._meeting = self._connection, Parked()
+        connection.client.start(connection.control(Ticks(1), CONNECT_SECONDS), self._meeting.take)
+        connection.step(())
+        await self._meeting.wait()
 
     async def send(self) -> None:
         """The task that steps the client for those who have begun something."""
@@ -163,6 +189,8 @@ class TrioRunner:
             else:
                 await trio.lowlevel.checkpoint()
             connection.step(connection.links.poll(connection.clock.now()))
+            if connection.nobody:
+                self._meeting.take(None, connection.no_answer())
 
     def _forget_sender(self, _: Any) -> trio.lowlevel.Abort:
         self._sender = None
@@ -172,14 +200,17 @@ class TrioRunner:
 @contextmanager
 def connect_blocking(addresses: str, tls_dir: Address | None = None) -> Iterator[Database]:
     """The plain form. Raises `AddressError` if no node answers."""
-    with _runner(addresses, tls_dir) as (connection, runner):
-        runner.run(connection.greeting())
-        yield Database(connection.core, runner)
+    with runner(addresses, tls_dir) as (connection, calls):
+        calls.run(connection.control(Ticks(1), CONNECT_SECONDS))
+        yield Database(connection.core, calls)
 
 
 @contextmanager
-def _runner(addresses: str, tls_dir: Address | None) -> Iterator[tuple[Connection, BlockingRunner]]:
-    connection = Connection(addresses, tls_dir)
+def runner(
+    addresses: str, tls_dir: Address | None, name: str = "client"
+) -> Iterator[tuple[Connection, BlockingRunner]]:
+    """A connection and what runs flows over it; nobody has been asked anything yet."""
+    connection = Connection(addresses, tls_dir, name)
     try:
         yield connection, BlockingRunner(connection)
     finally:
@@ -190,29 +221,20 @@ def _runner(addresses: str, tls_dir: Address | None) -> Iterator[tuple[Connectio
 async def connect_trio(addresses: str, tls_dir: Address | None = None) -> AsyncIterator[AsyncDatabase]:
     """The form for trio; two tasks live as long as the block. Raises `AddressError` if no node answers."""
     connection = Connection(addresses, tls_dir)
+    calls = TrioRunner(connection)
     try:
-        async with trio.open_nursery() as nursery:
-            runner = TrioRunner(connection)
-            nursery.start_soon(runner.send)
-            nursery.start_soon(runner.receive)
-            await runner.run(connection.greeting())
-            yield AsyncDatabase(connection.core, runner)
-            nursery.cancel_scope.cancel()
+        async with beside(calls.send, calls.receive):
+            await calls.meet()
+            yield AsyncDatabase(connection.core, calls)
     finally:
         connection.close()
 
 
 @contextmanager
-def control(addresses: str, tls_dir: Address | None = None) -> Iterator[Callable[[Any], Any]]:
-    """What asks group 0: `reply = control(message)`. Raises `AddressError` or `Unavailable`."""
-    with _runner(addresses, tls_dir) as (connection, runner):
+def control(addresses: str, tls_dir: Address | None = None, name: str = "client") -> Iterator[Callable[[Any], Any]]:
+    """What asks group 0: `reply = control(message)`. `name` is that of the certificate in `tls_dir`.
 
-        def ask(message: Any) -> Any:
-            reply = runner.run(connection.core.router.control(message, CONTROL_SECONDS))
-            if reply is not None:
-                return reply
-            if not connection.client.connected():
-                raise AddressError(f"no node answers at {addresses}: {connection.links.trouble or 'silence'}")
-            raise Unavailable(f"group 0 of the cluster at {addresses} did not answer in {CONTROL_SECONDS:.0f} s")
-
-        yield ask
+    The call raises `AddressError` or `Unavailable`.
+    """
+    with runner(addresses, tls_dir, name) as (connection, calls):
+        yield lambda message: calls.run(connection.control(message, CONTROL_SECONDS))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,12 +20,12 @@ from argosy import remote
 from argosy.cli.orders import Session, all_ranges
 from bench.processes import free_ports
 from node.errors import NodeError
-from node.messages import Refused
+from node.flow import Flow, Gather, Sleep
+from node.messages import Done, Refused
 from ranges.keys import USER
 from ranges.placement.messages import (
     ClusterStatus,
     ListNodes,
-    ListRanges,
     NodeStatus,
     RangeStatus,
     Rules,
@@ -36,6 +36,8 @@ from txn.errors import Unavailable
 
 START_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
+CALL_SECONDS = 10.0
+SPLITS_AT_ONCE = 64
 T = TypeVar("T")
 
 
@@ -119,8 +121,11 @@ class Cluster:
         return [address for address, process in running if process.poll() is None]
 
     def address(self) -> str:
-        """All living nodes' addresses, as a client takes them."""
-        return ",".join(self.living())
+        """All living nodes' addresses, as a client takes them. Raises BenchFailed if there are none."""
+        living = self.living()
+        if not living:
+            raise BenchFailed("every node's process has ended")
+        return ",".join(living)
 
     def order(self, message: Any) -> Any:
         """Group 0's answer to a message. Raises `Unavailable`, or BenchFailed if it was refused."""
@@ -137,7 +142,8 @@ class Cluster:
             status = self.order(ClusterStatus())
             voters = min(nodes, status.rules.replicas)
             whole = all(sum(each.voter for each in found.descriptor.replicas) >= voters for found in self.ranges())
-            return bool(whole and status.healthy and status.nodes >= nodes and not status.moving)
+            safe = status.healthy and status.failures >= (voters - 1) // 2  # group 0 counts too
+            return bool(whole and safe and status.nodes >= nodes and not status.moving)
 
         wait_for(f"{nodes} healthy nodes", healthy, seconds)
 
@@ -155,21 +161,46 @@ class Cluster:
         address = next(each.address for each in self.nodes() if each.node == node)
         return self.addresses.index(address) + 1
 
-    def split_at(self, keys: list[bytes]) -> None:
-        """Split so that a range begins at each of these user keys."""
-        for key in keys:
-            wait_for(f"a split at {key!r}", lambda key=key: self._split(key))  # type: ignore[misc]
+    def split_at(self, keys: Sequence[bytes], seconds: float = START_SECONDS_MAX) -> None:
+        """Split so that a range begins at each of these user keys, several at once."""
+        with remote.runner(self.address(), None) as (connection, calls):
 
-    def _split(self, key: bytes) -> bool:
-        found = self.order(ListRanges(USER + key, 1)).ranges[0]
-        if found.descriptor.start != USER + key:
-            with remote.control(self.address(), None) as control:
-                control(SplitRange(USER + key))
-            found = self.order(ListRanges(USER + key, 1)).ranges[0]
-        return bool(found.descriptor.start == USER + key)
+            def split_all(left: Iterator[bytes]) -> Flow[None]:
+                for key in left:
+                    yield from split(key)
+
+            def split(key: bytes) -> Flow[None]:
+                reply: Any = None
+                while not isinstance(reply, Done):
+                    if connection.clock.now() > until:
+                        raise BenchFailed(f"no split at {key!r} within {seconds:.0f} s; last: {reply}")
+                    reply = yield from connection.control(SplitRange(USER + key), CALL_SECONDS)
+                    if not isinstance(reply, Done):
+                        yield Sleep(POLL_SECONDS)  # the range rests from its last change
+
+            def everything() -> Flow[None]:
+                left = iter(_broad(keys))
+                yield Gather(tuple(split_all(left) for _ in range(SPLITS_AT_ONCE)))
+
+            until = connection.clock.now() + seconds
+            calls.run(everything())
 
     def _show_logs(self) -> None:
         for path in sorted(self.folder.glob("*.log")):
             tail = path.read_text(errors="replace").splitlines()[-15:]
             if tail:
                 print(f"--- {path.name}", *tail, sep="\n", file=sys.stderr)
+
+
+def _broad(keys: Sequence[bytes]) -> list[bytes]:
+    """The keys so that halves come first: then splits meet different ranges."""
+    ordered, level = [], [(0, len(keys))]
+    while level:
+        deeper = []
+        for first, last in level:
+            if first < last:
+                middle = (first + last) // 2
+                ordered.append(keys[middle])
+                deeper += [(first, middle), (middle + 1, last)]
+        level = deeper
+    return ordered

@@ -14,6 +14,7 @@ from bench.processes import cpu_seconds, resident_bytes
 
 NODES = 3
 SETTLE_SECONDS = 5.0
+SPLIT_SECONDS_MAX = 300.0
 
 
 def run(ranges: int, seconds: float) -> list[dict[str, Any]]:
@@ -22,7 +23,7 @@ def run(ranges: int, seconds: float) -> list[dict[str, Any]]:
         cluster.start(NODES, RULES)
         empty = [resident_bytes(process.pid) for process in cluster.processes]
         began = time.monotonic()
-        cluster.split_at(borders(ranges))
+        cluster.split_at(borders(ranges), SPLIT_SECONDS_MAX)
         split_seconds = time.monotonic() - began
         cluster.wait_healthy(NODES, 60.0)
         time.sleep(SETTLE_SECONDS)

@@ -1,10 +1,11 @@
-"""Clocks: the only importer of `time`.
+"""Clocks: the only importer of `time` and `datetime`.
 
 Owns the node's clock, which counts suspended time too where the system can (leases.md compares rates, never
 readings), and wall time, which is for people only. Does not own timers (node/host.py).
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -31,3 +32,8 @@ class Clock:
 def wall_seconds() -> float:
     """Seconds since 1970, for people to read; nothing is ever decided by it."""
     return time.time()
+
+
+def wall_date(days: int) -> datetime:
+    """The date so many days from now, for certificates."""
+    return datetime.now(UTC) + timedelta(days=days)

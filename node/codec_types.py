@@ -76,7 +76,7 @@ def _form(hint: Any, where: str) -> Form:
         return frozenset((float, int)), None
     if hint in PLAIN:
         return frozenset((hint,)), None
-    if hint is tuple or not isinstance(hint, type) or getattr(hint, "_is_protocol", False) or hint is object:
+    if hint is tuple or not isinstance(hint, type) or getattr(hint, "_is_protocol", False) or hint in (Any, object):
         return (frozenset((tuple,)) if hint is tuple else None), None
     assert not issubclass(hint, tuple | Enum), f"{where}: bytes give back a plain tuple or number, never {hint}"
     return frozenset((hint,)), None

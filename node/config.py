@@ -30,7 +30,7 @@ class Settings:
     support_seconds: float = 0.7  # D of leases.md
     support_every_seconds: float = 0.2
     clock_rate_error: float = 0.001  # rho of leases.md
-    leases: bool = False
+    leases: bool = True
 
 
 assert ENTRY_BYTES_MAX < FRAME_BYTES_MAX

@@ -2,7 +2,7 @@
 
 Owns the header and its checks: version, kind, length (against a limit before anything is kept for it), checksum.
 Does not own sockets (node/link.py) or what a payload means (node/ports.py, `Kind`). A frame is
-`version, kind, length, crc32 of the payload` and the payload, plain CBOR (node/codec.py).
+`version, kind, length, crc32 of the payload begun with the kind` and the payload, plain CBOR (node/codec.py).
 
     stream += encode_frame(Kind.REQUESTS, ((copy, group, span, body), …))
     for kind, payload in FrameDecoder(kinds).feed(received): …
@@ -30,7 +30,7 @@ def encode_frame(kind: int, payload: Any) -> bytes:
     body = encode_plain(payload)
     if len(body) > FRAME_BYTES_MAX:
         raise ValueError(f"a {Kind(kind).name} frame of {len(body)} bytes; the limit is {FRAME_BYTES_MAX}")
-    return HEADER.pack(VERSION, kind, len(body), crc32(body)) + body
+    return HEADER.pack(VERSION, kind, len(body), crc32(body, kind)) + body
 
 
 def encode_frames(kind: int, payload: Any) -> list[bytes]:
@@ -89,7 +89,7 @@ class FrameDecoder:
                 self._need = head + length
                 break
             body = view[start + head : end]
-            if crc32(body) != checksum:
+            if crc32(body, kind) != checksum:
                 raise Malformed(f"a frame of kind {kind} with {length} bytes has a wrong checksum")
             frames.append((kind, decode_plain(body)))
             start = end

@@ -22,11 +22,13 @@ from node.raft.messages import (
     Entry,
     Kind,
     Message,
+    Position,
     Propose,
     ReadRound,
     Ready,
     Role,
     Transfer,
+    Wake,
 )
 
 SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
@@ -138,6 +140,8 @@ class Group:
         """Begin, or begin again (L4), at the first rule."""
         node, raft = self.node, self.raft
         if raft.role != Role.LEADER or self.machine is None:
+            if raft.asleep or not raft.leader:
+                raft.step(Wake())  # Z4: it may be that nobody leads any more
             node.reply(request, self.not_leader())
         elif not self.leading:
             self.park(request, Wait(SERVES))
@@ -353,7 +357,8 @@ class Group:
         self._seal(index - 1)
         self.raft.step(AppliedTo(index - 1))
         if configured:
-            self.wake(CONFIGURED)
+            if not self.configuration.outgoing:  # a joint configuration is only half of what was ordered
+                self.wake(CONFIGURED)
             if all(each.replica != self.replica for each in members(self.configuration)):
                 self.node.removed(self)
 
@@ -374,12 +379,12 @@ class Group:
         self.mark = mark
 
 
-def encode_mark(replica: int, configuration: Configuration, machine: bytes, base_term: int = 0) -> bytes:
-    """A group's durable mark. `base_term` is the term at the applied index, known where a snapshot was restored."""
-    return encode_plain((replica, encode_configuration(configuration), machine, base_term))
+def encode_mark(replica: int, configuration: Configuration, machine: bytes, base: tuple[int, int] = (0, 0)) -> bytes:
+    """A group's durable mark. `base` is (index, term) where its rows came without its log: a snapshot, a first mark."""
+    return encode_plain((replica, encode_configuration(configuration), machine, base))
 
 
-def decode_mark(mark: bytes) -> tuple[int, Configuration, bytes, int]:
-    """(replica, configuration, the machine's mark, base term)."""
-    replica, configuration, machine, base_term = decode_plain(mark)
-    return replica, decode_configuration(configuration), machine, base_term
+def decode_mark(mark: bytes) -> tuple[int, Configuration, bytes, Position]:
+    """(replica, configuration, the machine's mark, base)."""
+    replica, configuration, machine, base = decode_plain(mark)
+    return replica, decode_configuration(configuration), machine, Position(*base)

@@ -10,13 +10,16 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.codec import decode, encode
+from node.codec import encode
 from node.config import INBOX_REQUESTS_MAX, Settings
 from node.errors import Malformed
 from node.flow import HERE, Flow, Flows, Send
 from node.group import Group
+from node.inbox import read_chunk, read_raft, read_replies, read_requests, read_support
+from node.intake import Intake
+from node.liveness import Liveness
 from node.machine import Request, StartGroup
-from node.messages import AskProgress, Busy, ChangeMembers, NoGroup, ProgressIs, Refused, TransferLeader
+from node.messages import Busy
 from node.outbox import Outbox
 from node.ports import (
     Assembly,
@@ -38,7 +41,7 @@ from node.ports import (
     StatePort,
     Synced,
 )
-from node.raft.messages import Change, Message, Persisted, Ready, Received, Tick
+from node.raft.messages import Message, Persisted, Ready, Received, Tick
 from node.replicas import Replicas
 
 FLOWS_LINK = -2  # the link of requests that this node's own flows send to itself
@@ -60,6 +63,8 @@ class Host:
     3. Records are synced in their order; `_pending` holds those that are not yet.
     """
 
+    _encoded: tuple[Message | None, bytes]  # the last Raft message sent, and its bytes
+
     def __init__(
         self,
         identity: Identity,
@@ -79,9 +84,10 @@ class Host:
         self.outbox = Outbox(assembly.routes.address)
         self.flows = Flows(self._send_wish)
         self.flows.now = now
+        self.liveness = Liveness(self, now)
         self.replicas = Replicas(self, journal, state, chance)
         self._inbox: list[Request] = []
-        self._ticking: list[tuple[Group, Request]] = []
+        self._intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
         self._stirred: dict[int, None] = {}
         self._record = Record(0)
@@ -92,7 +98,7 @@ class Host:
         self._alarms: list[tuple[float, int, Group, Hashable]] = []
         self._alarm_number = 0
         self._tick = Tick(now)
-        self.replicas.recover(now)
+        self.replicas.recover()
 
     @property
     def wake_at(self) -> float:
@@ -102,6 +108,7 @@ class Host:
             timers[0][0] if timers else float("inf"),
             alarms[0][0] if alarms else float("inf"),
             self.flows.wake_at,
+            self.liveness.wake_at,
         )
 
     def hello(self) -> Hello:
@@ -122,6 +129,8 @@ class Host:
         for event in events:
             _HANDLERS[type(event)](self, event, effects)
         self._clock()
+        if self.settings.leases:
+            self.liveness.tick()
         self._settle_down()
         if self._record.groups:
             self._sequence += 1
@@ -139,14 +148,13 @@ class Host:
             if self._inbox:
                 inbox, self._inbox = self._inbox, []
                 for request in inbox:
-                    self._request(request)
-            if self._ticking:
-                self._ask_ticks()
+                    self._intake.take(request)
+            self._intake.ask_ticks()
             if self._touched:
                 touched, self._touched = self._touched, {}
                 for group in touched:
                     group.cycle()
-                    self._schedule(group)
+                    self._cycled(group)
             elif not self._inbox:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
@@ -159,13 +167,17 @@ class Host:
             if group is not None and group.scheduled <= now:
                 group.scheduled = float("inf")
                 self.touch(group)
+        due = []
         while alarms and alarms[0][0] <= now:
-            _, _, group, token = heapq.heappop(alarms)
+            due.append(heapq.heappop(alarms))
+        for _, _, group, token in due:  # what is set meanwhile, for this very moment too, waits for the next step
             group.wake(token)
         self.flows.step(now)
 
-    def _schedule(self, group: Group) -> None:
+    def _cycled(self, group: Group) -> None:
         """Later deadlines are looked at when the earlier one comes: a heap without removals."""
+        if self.settings.leases:
+            self.liveness.cycled(group)
         deadline = group.raft.deadline
         if deadline < group.scheduled:
             group.scheduled = deadline
@@ -191,41 +203,53 @@ class Host:
     # -- events ----------------------------------------------------------------------------------------------------
 
     def _on_frame(self, frame: Frame, effects: Effects) -> None:
+        """Nothing acts before the whole frame is known to be well-formed."""
         link, kind, payload = frame
         try:
             if kind == Kind.REQUESTS:
-                self._on_requests(link, payload)
-            elif kind == Kind.REPLIES:
-                for copy, body in payload:
-                    self.flows.replied(copy, decode(body))
+                requests = read_requests(link, payload, self.now)
+            elif link not in self.outbox.node_of:
+                raise Malformed(f"frame kind {kind} comes from no node")
             elif kind == Kind.RAFT:
-                node = self.outbox.node_of[link]
-                for number, source, target, body in payload:
-                    self._on_raft(node, number, source, target, body)
+                rows = read_raft(payload)
+            elif kind == Kind.REPLIES:
+                replies = read_replies(payload)
+            elif kind == Kind.SUPPORT:
+                supports = read_support(payload)
             elif kind == Kind.SNAPSHOT:
-                self.replicas.take_chunk(self.outbox.node_of[link], payload)
+                chunk = read_chunk(payload)
             else:
                 raise Malformed(f"frame kind {kind} is not expected on a link that stands")
-        except (Malformed, ValueError, TypeError, KeyError):
+        except Malformed:
             effects.hangups.append(link)
+            return
+        if kind == Kind.REQUESTS:
+            self._on_requests(requests)
+        elif kind == Kind.RAFT:
+            self._on_raft(self.outbox.node_of[link], rows)
+        elif kind == Kind.REPLIES:
+            for copy, reply in replies:
+                self.flows.replied(copy, reply)
+        elif kind == Kind.SUPPORT:
+            self.liveness.take(self.outbox.node_of[link], supports)
+        else:
+            self.replicas.take_chunk(chunk)
 
-    def _on_requests(self, link: int, payload: Any) -> None:
-        now = self.now
-        full = len(payload) + len(self._inbox) > INBOX_REQUESTS_MAX
-        for copy, group, span, body in payload:
-            request = Request(link, copy, group, span, body, decode(body), now)
-            if full:
+    def _on_requests(self, requests: list[Request]) -> None:
+        if len(requests) + len(self._inbox) > INBOX_REQUESTS_MAX:
+            for request in requests:
                 self.reply(request, Busy())
-            else:
-                self._request(request)
+        else:
+            for request in requests:
+                self._intake.take(request)
 
-    def _on_raft(self, node: int, number: int, source: int, target: int, body: bytes) -> None:
-        message = decode(body)
-        group = self.replicas.receiver(number, target, source, node, message)
-        if group is not None:
-            self.touch(group)
-            group.nodes[source] = node
-            group.raft.step(Received(source, message))
+    def _on_raft(self, node: int, rows: list[tuple[int, int, int, Message]]) -> None:
+        for number, source, target, message in rows:
+            group = self.replicas.receiver(number, target)
+            if group is not None:
+                self.touch(group)
+                group.nodes[source] = node
+                group.raft.step(Received(source, message))
 
     def _on_link_up(self, event: LinkUp, _: Effects) -> None:
         if event.hello.role == Role.NODE:
@@ -260,72 +284,6 @@ class Host:
     def _on_failed(self, event: Failed, _: Effects) -> None:
         self.stopped = f"node {self.identity.node} stops: {event.what}"
 
-    # -- requests --------------------------------------------------------------------------------------------------
-
-    def _request(self, request: Request) -> None:
-        message = request.message
-        sort = getattr(message, "sort", None)
-        if sort == "service":
-            service = self.assembly.services.get(type(message))
-            if service is None:
-                self.reply(request, Refused(f"node {self.identity.node} does not offer {type(message).__name__}"))
-                return
-            self.start(service(request), lambda reply, error: self._served(request, reply, error))
-            return
-        group = self.replicas.groups.get(request.group)
-        if group is None:
-            self.reply(request, NoGroup(request.group))
-            return
-        self.touch(group)
-        if sort is None:
-            self._order(group, request)
-        elif message.wants_tick and not request.tick:
-            self._ticking.append((group, request))
-        else:
-            group.take(request)
-
-    def _served(self, request: Request, reply: Any, error: BaseException | None) -> None:
-        if error is not None:
-            raise error
-        if reply is not None:
-            self.reply(request, reply)
-
-    def _order(self, group: Group, request: Request) -> None:
-        """The host's own messages to a group; anything else is not a request."""
-        match request.message:
-            case ChangeMembers(voters, learners):
-                group.change(request, Change(voters, learners))
-            case TransferLeader(node):
-                group.transfer(request, node)
-            case AskProgress():
-                self.reply(request, self._progress(group))
-            case _:
-                self.reply(request, Refused(f"{type(request.message).__name__} is not a request"))
-
-    def _progress(self, group: Group) -> Any:
-        if not group.leading:
-            return group.not_leader()
-        status = group.raft.status()
-        rows = tuple((group.node_of(each.replica), each.match) for each in status.progress)
-        return ProgressIs(group.raft.last.index, rows)
-
-    def _ask_ticks(self) -> None:
-        """One request for all that want a tick now; it is sent after they came (O3, C2a)."""
-        rows, self._ticking = self._ticking, []
-
-        def got(first: int | None, error: BaseException | None) -> None:
-            if error is not None:
-                raise error
-            if first is None:
-                return  # silence: the clients send again
-            for place, (group, request) in enumerate(rows):
-                request.tick = first + (place << 16)
-                if self.replicas.groups.get(group.number) is group:
-                    self.touch(group)
-                    group.take(request)
-
-        self.start(self.assembly.ticks(len(rows)), got)
-
     # -- what groups and flows need (node.group.Node) ---------------------------------------------------------------
 
     def reply(self, request: Request, reply: Any) -> None:
@@ -352,7 +310,9 @@ class Host:
         """Send a Raft message to a replica when this step ends."""
         node = group.node_of(target)
         if node:
-            self.outbox.raft(node, (group.number, group.replica, target, encode(message)), self.now)
+            if message is not self._encoded[0]:  # followers that are equally far get the same Append
+                self._encoded = (message, encode(message))
+            self.outbox.raft(node, (group.number, group.replica, target, self._encoded[1]), self.now)
 
     def persist(self, group: Group, change: GroupRecord, promises: Sequence[tuple[int, Message]]) -> None:
         """Put a change into this step's record; the promises leave when it is durable."""
@@ -389,6 +349,7 @@ class Host:
     def forget(self, number: int) -> None:
         """A group left this node: its log counts for nothing."""
         self._record.groups.append(GroupRecord(number, gone=True))
+        self.liveness.gone(number)
 
     def removed(self, group: Group) -> None:
         """The applied configuration does not name this replica any more."""

@@ -74,7 +74,7 @@ class Log:
         self.gone = False
         self.segments: deque[Segment] = deque()
         self.newest_origin = 0
-        self.written = Header(group, 0, 0, self.hard, self.base, False)
+        self.written = Header(group, 0, 0, 0, 0, 0, 0, 0, False)
         self.header_place = 0
         self.rows = 0
 
@@ -86,11 +86,11 @@ class Log:
     def header(self, origin: int) -> Header:
         """The header as it should be now."""
         since = self.segments[0].origin if self.segments else self.newest_origin + 1
-        return Header(self.group, origin, since, self.hard, self.base, self.gone)
+        return Header(self.group, origin, since, *self.hard, *self.base, self.gone)
 
     def stale(self) -> bool:
         """Whether entries were cut since the latest header was written (only a cut moves `base` and `since` alone)."""
-        return self.written.base != self.base
+        return self.written.base_index != self.base[0]
 
 
 class Copy(NamedTuple):
@@ -140,7 +140,10 @@ class Index:
             log = self.logs.get(record.group)
             if log is None:
                 log = self.logs[record.group] = Log(record.group)
-            self._change(log, record)
+            if record.gone or log.gone or record.base is not None:
+                self._begin_anew(log, record)
+            if record.hard is not None:
+                log.hard = record.hard
             self._origin += 1
             if record.entries:
                 piece = make_piece(record.group, self._origin, record.first, record.entries)
@@ -153,20 +156,17 @@ class Index:
         if self.total_bytes > 2 * self.live_bytes + GARBAGE_BYTES_MIN:
             self._copy_oldest(number, plan)
         for record in records:
-            self._let_gone(self.logs[record.group])
+            if record.gone:
+                self._let_gone(self.logs[record.group])
         self._bury(number, here)
         return plan
 
-    def _change(self, log: Log, record: GroupRecord) -> None:
+    def _begin_anew(self, log: Log, record: GroupRecord) -> None:
+        self._kill_all(log)
         if record.gone:
-            self._kill_all(log)
-            log.hard, log.base = (0, 0, 0), (0, 0)
+            log.hard = (0, 0, 0)
         log.gone = record.gone
-        if record.hard is not None:
-            log.hard = record.hard
-        if record.base is not None:
-            self._kill_all(log)
-            log.base = record.base
+        log.base = record.base or (0, 0)
 
     def _append(self, log: Log, piece: Piece, number: int) -> None:
         """Entries replace everything from their first index on (paper 5.3)."""
@@ -370,7 +370,8 @@ class Index:
         header = log.written
         if not header.origin:
             raise DiskError(f"the journal has entries of group {log.group} and no header: records are missing")
-        log.hard, log.base = header.hard, header.base
+        log.hard = (header.term, header.vote, header.commit)
+        log.base = (header.base_index, header.base_term)
         # From the newest back: a piece counts up to where a newer one begins. (In order of origin there may be gaps
         # on the way: a dead piece may outlive the tail of an older one that was copied without it.)
         live: list[tuple[int, Piece]] = []

@@ -5,6 +5,7 @@ its log, or both. Each has an origin, a number that rises over all rows that wer
 records are needed (node/journal_index.py) or LMDB (node/journal.py). Read next: node/journal_index.py.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
@@ -15,6 +16,9 @@ from node.raft.messages import Entry
 
 FORMAT = 1
 CHECKSUM_BYTES = 4
+_HEADER = struct.Struct(">8Q?")
+_PIECE = struct.Struct(">5Q")  # group, origin, first, count, term
+_SEVERAL = (1 << 64) - 1  # in place of the term: they differ, and stand beside
 
 Terms = int | tuple[int, ...]
 
@@ -25,8 +29,11 @@ class Header(NamedTuple):
     group: int
     origin: int
     since: int
-    hard: tuple[int, int, int]
-    base: tuple[int, int]
+    term: int
+    vote: int
+    commit: int
+    base_index: int
+    base_term: int
     gone: bool
 
 
@@ -49,14 +56,13 @@ class Piece(NamedTuple):
     def entries(self) -> list[Entry]:
         """The entries."""
         terms = [self.terms] * len(self.bodies) if isinstance(self.terms, int) else self.terms
-        return list(map(Entry, terms, self.kinds or bytes(len(self.bodies)), self.bodies))
+        return list(map(Entry, terms, self.kinds, self.bodies))
 
 
 def make_piece(group: int, origin: int, first: int, entries: Sequence[Entry]) -> Piece:
     """The columns of entries. Terms never fall within a log (paper 5.3), so two looks tell whether all are equal."""
     terms, kinds, bodies = zip(*entries, strict=True)
-    packed = bytes(kinds) if any(kinds) else b""
-    return Piece(group, origin, first, terms[0] if terms[0] == terms[-1] else terms, packed, bodies)
+    return Piece(group, origin, first, terms[0] if terms[0] == terms[-1] else terms, bytes(kinds), bodies)
 
 
 def record_key(number: int) -> bytes:
@@ -65,9 +71,22 @@ def record_key(number: int) -> bytes:
 
 
 def encode_record(number: int, headers: Sequence[Header], pieces: Sequence[Piece]) -> bytes:
-    """The bytes of a record."""
-    rows = [tuple(header) for header in headers], [tuple(piece) for piece in pieces]
-    body = encode_plain((FORMAT, number, *rows))
+    """The bytes of a record: fixed columns, then the terms of pieces that have several, kinds, and bodies."""
+    columns: list[bytes] = []
+    several: list[Terms] = []
+    kinds = bytearray()
+    bodies: list[bytes] = []
+    for group, origin, first, terms, kind, body in pieces:
+        count = len(body)
+        if isinstance(terms, int):
+            columns.append(_PIECE.pack(group, origin, first, count, terms))
+        else:
+            columns.append(_PIECE.pack(group, origin, first, count, _SEVERAL))
+            several.append(terms)
+        kinds += kind
+        bodies += body
+    packed = b"".join([_HEADER.pack(*header) for header in headers])
+    body = encode_plain((FORMAT, number, packed, b"".join(columns), several, bytes(kinds), bodies))
     return crc32(body).to_bytes(CHECKSUM_BYTES, "big") + body
 
 
@@ -78,9 +97,22 @@ def decode_record(key: bytes, value: bytes) -> tuple[list[Header], list[Piece]]:
     if not body or crc32(body) != int.from_bytes(value[:CHECKSUM_BYTES], "big"):
         raise DiskError(f"journal record {number} is torn: its checksum is wrong; restore this node from the others")
     try:
-        form, written, headers, pieces = decode_plain(body)
-    except (Malformed, ValueError, TypeError) as error:
+        form, written, packed, columns, several, kinds, bodies = decode_plain(body)
+        if form != FORMAT or written != number:
+            raise DiskError(f"journal record {number} is foreign: form {form!r}, number {written!r}")
+        headers = list(map(Header._make, _HEADER.iter_unpack(packed)))
+        return headers, _pieces(columns, several, kinds, bodies)
+    except (Malformed, ValueError, TypeError, struct.error, StopIteration) as error:
         raise DiskError(f"journal record {number} is foreign: {error}") from error
-    if form != FORMAT or written != number:
-        raise DiskError(f"journal record {number} is foreign: form {form!r}, number {written!r}")
-    return list(map(Header._make, headers)), list(map(Piece._make, pieces))
+
+
+def _pieces(columns: bytes, several: Sequence[Terms], kinds: bytes, bodies: Sequence[bytes]) -> list[Piece]:
+    pieces = []
+    terms_of = iter(several)
+    begin = 0
+    for group, origin, first, count, term in _PIECE.iter_unpack(columns):
+        end = begin + count
+        terms = next(terms_of) if term == _SEVERAL else term
+        pieces.append(Piece(group, origin, first, terms, kinds[begin:end], bodies[begin:end]))
+        begin = end
+    return pieces

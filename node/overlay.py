@@ -9,6 +9,7 @@ memory is given back in slices. Read next: node/state.py.
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 FRESH_HEADS_MAX = 1024  # heads not yet in order; sorting this many takes 0.3 ms
@@ -223,6 +224,8 @@ class Overlay:
                 known += [head + tail for tail in several]
             assert sorted(known) == sorted(layer.rows), "each row has its tail in its head's chain"
             assert all(run == sorted(run) for run in layer.runs), "runs are sorted"
+            sizes = [len(run) for run in layer.runs]
+            assert all(large >= 2 * small for large, small in pairwise(sizes)), "there are few runs"
 
 
 def _between(runs: list[list[bytes]], first: bytes, bound: bytes) -> list[bytes]:

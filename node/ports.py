@@ -95,7 +95,8 @@ class Failed:
     what: str
 
 
-class Dumped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dumped:
     """A dump that `StatePort.dump` began is done: its chunks of rows, as `restore` takes them."""
 
     ticket: int
@@ -229,7 +230,10 @@ class Effects:
 class HostPort(Protocol):
     """A node's host, as a driver sees it."""
 
-    wake_at: float
+    @property
+    def wake_at(self) -> float:
+        """When `step` must be called next even if nothing happens, in seconds of the node's clock."""
+        ...
 
     def step(self, now: float, events: Sequence[Any]) -> Effects:
         """Take what happened; return what to do. Never blocks."""

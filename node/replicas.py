@@ -5,9 +5,9 @@ snapshot (dump, chunks, offer, restore; Raft paper section 7). Does not own the 
 A replica id is never used twice: what a tombstone covers creates nothing (traps 9). Read next: node/group.py.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from node.config import (
     APPEND_BYTES_MAX,
@@ -16,16 +16,18 @@ from node.config import (
     LOG_KEPT_ENTRIES,
     Settings,
 )
+from node.flow import Flow, Sleep
 from node.group import Group, decode_mark, encode_mark
 from node.machine import StartGroup
 from node.ports import Dumped, GroupRecord, JournalPort, Recovered, StatePort
 from node.raft.core import Raft
 from node.raft.membership import NOBODY, decode_configuration, members
 from node.raft.messages import (
+    Campaign,
     Compact,
     Configuration,
+    Entry,
     HardState,
-    Message,
     Position,
     Ready,
     Restored,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 FIRST = Position(1, 1)  # where the log of a new group begins: what it holds at first is not in its log
 TOMBSTONE = b"gone"
+CAMPAIGN_HEARTBEATS = 1.5
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class Replicas:
         self._state = state
         self._chance = chance
         self._settings = raft_settings(host.settings)
+        self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
         self._dumps: dict[int, tuple[Group, int]] = {}
@@ -73,42 +77,52 @@ class Replicas:
 
     # -- coming ----------------------------------------------------------------------------------------------------
 
-    def recover(self, now: float) -> None:
+    def recover(self) -> None:
         """Every replica as the disk holds it."""
         logs = self._journal.recover()
         for number, (applied, mark) in sorted(self._state.marks().items()):
             if mark.startswith(TOMBSTONE):
                 self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
                 continue
-            replica, configuration, machine, base_term = decode_mark(mark)
             log = logs.get(number, Recovered())
-            self._revive(number, replica, configuration, machine, (applied, base_term), log, now)
+            self._revive(number, applied, mark, log)
 
-    def _revive(
+    def _revive(self, number: int, applied: int, mark: bytes, log: Recovered) -> None:
+        """The state is ahead of the journal only where its rows came without a log: then the log begins anew there.
+
+        The journal may even hold another entry at that place, if the node died before it could note the new base.
+        """
+        replica, configuration, machine, start = decode_mark(mark)
+        base, entries = Position(*log.base), log.entries
+        anew = applied == start.index and _term_at(log, applied) != start.term
+        if anew:
+            base, entries = start, []
+        assert base.index <= applied <= base.index + len(entries), (
+            f"group {number}: its state ends at {applied}, its log holds {base.index} to {base.index + len(entries)}"
+        )
+        hard = HardState(*log.hard)
+        if hard.term < base.term:
+            hard = HardState(base.term, 0, hard.commit)
+        raft = self._core(number, replica, configuration, hard, base, entries, applied)
+        group = self._add(number, replica, raft, machine if configuration.voters else None)
+        if anew:
+            self._host.persist(group, GroupRecord(number, hard=hard, base=(base.index, base.term)), ())
+
+    def _core(
         self,
         number: int,
         replica: int,
         configuration: Configuration,
-        machine: bytes,
-        applied: tuple[int, int],
-        log: Recovered,
-        now: float,
-    ) -> None:
-        """The state is ahead of the journal only where a snapshot was restored: then the log begins there."""
-        index, term = applied
-        base, entries = Position(*log.base), log.entries
-        behind = base.index + len(entries) < index
-        if behind:
-            assert term, f"group {number}: applied to {index}, but its log ends before and no snapshot explains it"
-            base, entries = Position(index, term), []
-        assert base.index <= index, f"group {number}: its log begins after {base.index}, its state ends at {index}"
-        hard = HardState(*log.hard)
-        if hard.term < base.term:
-            hard = HardState(base.term, 0, hard.commit)
-        raft = Raft(replica, configuration, hard, base, entries, index, self._settings, self._chance, now)
-        group = self._add(number, replica, raft, machine if configuration.voters else None)
-        if behind:
-            self._host.persist(group, GroupRecord(number, hard=tuple(hard), base=(base.index, base.term)), ())
+        hard: HardState,
+        base: Position,
+        entries: Sequence[Entry],
+        applied: int,
+    ) -> Raft:
+        host = self._host
+        settings = self._settings if number else self._first_settings
+        return Raft(
+            replica, configuration, hard, base, entries, applied, settings, self._chance, host.now, host.liveness.table
+        )
 
     def _add(self, number: int, replica: int, raft: Raft, machine: bytes | None) -> Group:
         host = self._host
@@ -127,26 +141,33 @@ class Replicas:
         present = self.groups.get(number)
         if not replica or self.gone.get(number, 0) > replica or (present is not None and present.machine is not None):
             return
-        hard = HardState(FIRST.term, 0, FIRST.index)
+        hard = HardState(0, 0, FIRST.index)  # term 0: it has promised nothing, so it need not be quiet (P6)
         if present is not None:  # uninitialised: what it has promised stands
-            hard = HardState(max(present.raft.term, FIRST.term), present.raft.vote, FIRST.index)
-        self._state.seal(number, FIRST.index, encode_mark(replica, configuration, effect.mark, FIRST.term))
-        raft = Raft(replica, configuration, hard, FIRST, (), FIRST.index, self._settings, self._chance, self._host.now)
+            hard = HardState(present.raft.term, present.raft.vote, FIRST.index)
+        self._state.seal(number, FIRST.index, encode_mark(replica, configuration, effect.mark, FIRST))
+        raft = self._core(number, replica, configuration, hard, FIRST, (), FIRST.index)
         group = self._add(number, replica, raft, effect.mark)
         group.mark = encode_mark(replica, configuration, effect.mark)
         base = (FIRST.index, FIRST.term)
-        self._host.persist(group, GroupRecord(number, hard=tuple(hard), base=base), ())
+        self._host.persist(group, GroupRecord(number, hard=hard, base=base), ())
+        if parent.raft.role == Role.LEADER:
+            self._host.start(self._campaign(group))
 
-    def receiver(self, number: int, replica: int, source: int, node: int, message: Message) -> Group | None:
+    def _campaign(self, group: Group) -> Flow[None]:
+        """The left's leader stands for the right too, once the others have heard that the split is committed."""
+        yield Sleep(CAMPAIGN_HEARTBEATS * self._host.settings.heartbeat_seconds)
+        if self.groups.get(group.number) is group:
+            self._host.touch(group)
+            group.raft.step(Campaign())
+
+    def receiver(self, number: int, replica: int) -> Group | None:
         """The group that a Raft message is for; a replica that is named for the first time is created, empty."""
         group = self.groups.get(number)
         if group is not None:
             return group if group.replica == replica and not group.restoring else None
         if self.gone.get(number, 0) > replica:
             return None
-        raft = Raft(
-            replica, NOBODY, HardState(0, 0, 0), Position(0, 0), (), 0, self._settings, self._chance, self._host.now
-        )
+        raft = self._core(number, replica, NOBODY, HardState(0, 0, 0), Position(0, 0), (), 0)
         self._state.seal(number, 0, encode_mark(replica, NOBODY, b""))
         return self._add(number, replica, raft, None)
 
@@ -206,9 +227,9 @@ class Replicas:
         host.touch(group)
         group.raft.step(SnapshotSent(follower, base))
 
-    def take_chunk(self, node: int, payload: Any) -> None:
+    def take_chunk(self, row: tuple[int, int, int, int, bytes, int]) -> None:
         """A chunk of rows, or (place -1) the mark that ends them."""
-        number, source, target, place, chunk, index = payload
+        number, source, target, place, chunk, index = row
         group = self.groups.get(number)
         if group is None or group.replica != target or group.restoring:
             return
@@ -237,7 +258,7 @@ class Replicas:
         group.restoring = True
         self._offers[number] = (base, configuration)
         group.machine = made
-        group.mark = encode_mark(group.replica, configuration, machine, base.term)
+        group.mark = encode_mark(group.replica, configuration, machine, base)
         self._state.restore(number, base.index, group.mark, first, last, incoming.chunks)
 
     def restored(self, number: int) -> None:
@@ -254,6 +275,14 @@ class Replicas:
         group.machine.restore(group.machine.mark())
         self._host.touch(group)
         group.raft.step(Restored(base, configuration))
+
+
+def _term_at(log: Recovered, index: int) -> int | None:
+    """The term of the entry at an index of a recovered log; None if it does not hold it."""
+    base, term = log.base
+    if index == base:
+        return term
+    return log.entries[index - base - 1].term if base < index <= base + len(log.entries) else None
 
 
 def _overlap(first: bytes, last: bytes, other: Group) -> bool:
@@ -278,4 +307,4 @@ def raft_settings(settings: Settings) -> RaftSettings:
 
 def first_mark(configuration: Configuration, machine: bytes) -> bytes:
     """The mark of a group at the start of a cluster: replica 1 at `FIRST`."""
-    return encode_mark(1, configuration, machine, FIRST.term)
+    return encode_mark(1, configuration, machine, FIRST)

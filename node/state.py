@@ -19,7 +19,7 @@ from node.feed import Feed
 from node.overlay import ROW_BYTES
 from node.ports import Dumped, Failed, Flushed, Restored
 from node.reading import Reading
-from node.writer import TAIL_BYTES_MAX, Answer, Layout, Order, frame
+from node.writer import Answer, Layout, Order, frame
 
 FLUSH_ROWS = 100_000  # a generation of this many rows is closed if the writer has nothing to commit
 FRAME_ROWS = 1024  # rows gathered before they go into the pipe, unless the writer has none of them yet
@@ -53,6 +53,8 @@ class State(Reading):
         self._indexes: list[int] = []
         self._group_marks: list[bytes | None] = []
         self._sealed = 0  # how many of the rows in `_keys` are sealed
+        self._load = 0.0
+        self._pumps = 0
         self._fed = False  # the writer holds rows of the newest generation, so it will ask for their commit
         self._awaited: deque[tuple[int, Flushed | Restored | None]] = deque()  # None: a generation's end
         self._dumps: deque[Dump] = deque()  # the first one runs
@@ -77,17 +79,16 @@ class State(Reading):
     # -- View: writing, and batches -----------------------------------------------------------------------------
 
     def put(self, head: bytes, tail: bytes, value: bytes) -> None:
-        """Write one row. Only from inside `Machine.apply`."""
-        assert len(tail) <= TAIL_BYTES_MAX, "a tail's length fits into one byte"
+        """Write one row. Only from inside `Machine.apply`. Raises ValueError for a tail longer than 255 bytes."""
+        self._lengths.append(len(tail))
         self._keys.append(self.write(head, tail, value))
         self._values.append(value)
-        self._lengths.append(len(tail))
 
     def delete(self, head: bytes, tail: bytes) -> None:
         """Remove one row, if it is there. Only from inside `Machine.apply`."""
+        self._lengths.append(len(tail))
         self._keys.append(self.write(head, tail, None))
         self._values.append(None)
-        self._lengths.append(len(tail))
 
     def seal(self, group: int, index: int, mark: bytes | None) -> None:
         """The rows put since the last seal belong to `group` and bring it to `index`; `mark` None: unchanged."""
@@ -98,11 +99,14 @@ class State(Reading):
         self._newest.marks[group] = index
 
     def load(self) -> float:
-        """How full the overlay is, 0 to 1 (or more, if rows went on coming)."""
-        rows = sum([len(layer.rows) for layer in self._layers])
+        """How full the overlay is, 0 to 1 (or more, if rows went on coming), but for the rows of the last frame."""
+        return self._load
+
+    def _weigh(self) -> None:
+        rows = self.row_count()
         # The frames that are kept hold keys and values once more.
         size = 2 * self._feed.kept_bytes + ROW_BYTES * rows
-        return max(rows / OVERLAY_ROWS_MAX, size / OVERLAY_BYTES_MAX)
+        self._load = max(rows / OVERLAY_ROWS_MAX, size / OVERLAY_BYTES_MAX)
 
     def marks(self) -> dict[int, tuple[int, bytes]]:
         """As they were when this was opened: group -> (durable applied index, mark)."""
@@ -112,12 +116,14 @@ class State(Reading):
 
     def filenos(self) -> tuple[int, ...]:
         """Descriptors to watch for reading (ask again after each `pump`)."""
+        if self._failed:
+            return ()
         running = (self._dumps[0].fileno(),) if self._dumps else ()
         return (self._feed.filenos()[0], *running)
 
     def wants_write(self) -> bool:
         """Whether something waits for room in the pipe: then watch `write_fileno` for writing, and `pump`."""
-        return self._feed.wants_write()
+        return not self._failed and self._feed.wants_write()
 
     def write_fileno(self) -> int:
         """The descriptor of the writer's pipe (ask again after each `pump`)."""
@@ -125,7 +131,18 @@ class State(Reading):
 
     def pump(self) -> list[Any]:
         """Move what moves without blocking; returns events. Call it after each step and when a descriptor is ready."""
-        return [] if self._failed else self._move(wait=False)
+        if self._failed or self._quiet():
+            return []
+        return self._move(wait=False)
+
+    def _quiet(self) -> bool:
+        """Nothing to send or to give back; then only every eighth pump looks for answers, which are rare."""
+        self._pumps += 1
+        return bool(
+            self._pumps & 7
+            and (not self._groups or (self._fed and len(self._keys) < FRAME_ROWS))
+            and not (self._wanted or self._dumps or self._retired or self._feed.wants_write())
+        )
 
     def _move(self, wait: bool) -> list[Any]:
         events: list[Any] = []
@@ -135,7 +152,7 @@ class State(Reading):
                 self._on_answer(answer, events)
             if self._dumps:
                 self._look_at_dumps(events)
-        except NodeError as error:
+        except (NodeError, OSError) as error:
             self._fail(str(error), events)
         self.release(RELEASE_ROWS)
         return events
@@ -171,6 +188,7 @@ class State(Reading):
             column.clear()
         self._sealed = 0
         self._fed = True
+        self._weigh()
 
     def _close_newest(self) -> None:
         """End the newest generation, if there is anything in it, and have it committed."""
@@ -199,6 +217,7 @@ class State(Reading):
         while self._awaited and self._awaited[0][0] <= sequence:
             event = self._awaited.popleft()[1]
             events.append(Flushed(tuple(self.retire().marks.items())) if event is None else event)
+        self._weigh()
         self._feed_rows()
 
     def flush(self) -> None:

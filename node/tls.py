@@ -9,9 +9,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from node.errors import Malformed, NodeError
 
 PLAIN_BYTES_MAX = 256 << 10  # one read of decrypted bytes
@@ -97,6 +94,8 @@ class TlsPipe:
 
     def proves_node(self) -> bool:
         """Whether the other side's certificate may serve: that of a node."""
+        from cryptography import x509  # takes a tenth of a second to import, and most processes never need it
+
         shown = self._object.getpeercert(binary_form=True)
         if shown is None:
             return False
@@ -104,4 +103,4 @@ class TlsPipe:
             usage = x509.load_der_x509_certificate(shown).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
         except (x509.ExtensionNotFound, ValueError):
             return False
-        return ExtendedKeyUsageOID.SERVER_AUTH in usage.value
+        return x509.oid.ExtendedKeyUsageOID.SERVER_AUTH in usage.value

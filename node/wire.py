@@ -75,7 +75,7 @@ def _append(term: Any, index: Any, base_term: Any, commit: Any, terms: Any, kind
     if kinds is None and type(terms) is int:
         entries = [_new(Entry, (terms, 0, body)) for body in bodies]
     else:
-        columns = (_column(terms, len(bodies)), _column(kinds or 0, len(bodies)), bodies)
+        columns = (_column(terms, len(bodies)), _column(0 if kinds is None else kinds, len(bodies)), bodies)
         entries = [_new(Entry, row) for row in zip(*columns, strict=True)]
         if not _KINDS.issuperset(each.kind for each in entries):
             raise TypeError("expected kinds of entries")
@@ -128,6 +128,8 @@ def _numbers_only(cls: Any, tag: int, *names: str) -> None:
 
     def unpack(*values: Any) -> Any:
         _integers(*values)
+        if len(values) != len(names):
+            raise TypeError(f"expected {len(names)} numbers")
         return cls(*values)
 
     register_as(cls, tag, pack, unpack)

@@ -130,6 +130,8 @@ class Layout:
             with self.environment.begin() as transaction:
                 found = transaction.get(b"f", db=self.marks)
                 last = transaction.get(b"s", b"", db=self.marks)
+                if found is None and transaction.stat(db=self.rows)["entries"]:
+                    found = b"without a name"
         except lmdb.Error as error:
             self.environment.close()
             raise DiskError(f"the state environment {path} cannot be read: {error}") from error

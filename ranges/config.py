@@ -14,7 +14,7 @@ VALUE_BYTES_MAX = 1 << 20
 
 SCAN_ROWS_MAX = 4_096  # rows of one reply
 SCAN_BYTES_MAX = 1 << 20  # keys and values of one reply; a single larger row travels alone
-SCAN_VISITS_MAX = 20_000  # rows looked at for one reply, deleted and superseded ones too
+SCAN_VISITS_MAX = 8_192  # keys looked at for one reply, deleted ones too
 READ_KEYS_MAX = 4_096  # keys of one message
 
 FLOOR_KEYS_MAX = 65_536  # keys with a floor of their own, in each of two generations

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ranges.config import KEY_BYTES_MAX
-from ranges.descriptor import Descriptor, Replica
+from ranges.descriptor import Descriptor
 
 CONTROL_GROUP = 0
 
@@ -61,11 +61,8 @@ class Directory:
             first += 1
         last = bisect_left(self.starts, new.end)
         epoch = (new.span_version, new.configuration_version)
-        beside = self.found[first:last]
-        if not new.replicas:
-            new = replace(new, replicas=self._holders(new.group, beside))
         rows, place = [], new.start
-        for old in beside:
+        for old in self.found[first:last]:
             if (old.span_version, old.configuration_version) > epoch:
                 # What is left of an older one still leads to somebody who knows better (M1).
                 if place < old.start:
@@ -76,11 +73,6 @@ class Directory:
             rows.append(new if place == new.start else replace(new, start=place))
         self.found[first:last] = rows
         self.starts[first:last] = [each.start for each in rows]
-
-    def _holders(self, group: int, beside: list[Descriptor]) -> tuple[Replica, ...]:
-        """A sender did not know who holds a group: what was known of it, or of what stood there, is the best guess."""
-        same = (each.replicas for each in self.found if each.group == group)
-        return next((each for each in (*same, *(old.replicas for old in beside)) if each), ())
 
     def forget(self, descriptor: Descriptor) -> None:
         """It led nowhere: the next one who needs it looks it up again."""

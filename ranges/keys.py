@@ -53,14 +53,14 @@ def after_head(escaped: bytes) -> bytes:
     return escaped[:-1] + b"\x02"
 
 
-def is_key(key: object) -> bool:
+def is_key(key: bytes) -> bool:
     """Is this a range key within the limit of `KEY_BYTES_MAX` (escaped, without its space byte)?"""
-    return type(key) is bytes and 0 < len(key) <= KEY_BYTES_MAX + 1 and len(key) + key.count(0) <= KEY_BYTES_MAX + 1
+    return 0 < len(key) <= KEY_BYTES_MAX + 1 and len(key) + key.count(0) <= KEY_BYTES_MAX + 1
 
 
-def is_bound(bound: object) -> bool:
+def is_bound(bound: bytes) -> bool:
     """Is this a start or an end of a span: a range key, or what comes right after one?"""
-    return is_key(bound) or (type(bound) is bytes and bound[-1:] == b"\x00" and is_key(bound[:-1]))
+    return is_key(bound) or (bound[-1:] == b"\x00" and is_key(bound[:-1]))
 
 
 def version_tail(commit: int) -> bytes:

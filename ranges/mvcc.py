@@ -174,11 +174,14 @@ class KeyRows:
 
     # -- looking at a span -----------------------------------------------------------------------------------------
 
-    def heads(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-        """(head, first tail, its row) of every head with first <= head < last, ascending."""
+    def heads(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """(head, first tail, its row) of every head with first <= head < last; descending if `reverse`.
+
+        A key with many rows costs a seek, so that old versions of one key never hold up a walk over many.
+        """
         while first < last:
             seen, skipped = b"", 0
-            for each, tail, row in self.view.scan(first, last):
+            for each, tail, row in self.view.scan(first, last, reverse):
                 if each != seen:
                     seen, skipped = each, 0
                     yield each, tail, row
@@ -188,24 +191,24 @@ class KeyRows:
                     break
             else:
                 return
-            first = after_head(seen)
+            first, last = (first, seen) if reverse else (after_head(seen), last)
 
     def changes(self, start: bytes, end: bytes, after: int, at: int, name: bytes) -> tuple[Intent | None, bytes | None]:
         """What happened in the span [start, end) beside the attempt `name`.
 
         Returns (the first foreign intent with C_k <= at, the first key with a foreign version in (after, at]).
         """
-        changed = None
-        oldest = version_tail(after)
-        newest = version_tail(at)
-        for each, tail, row in self.view.scan(head(start), head(end)):
-            kind = tail[0]
-            if kind == VERSION_KIND:
-                if changed is None and newest <= tail < oldest and row[1:17] != name:
-                    changed = unhead(each)
-            elif kind == INTENT_KIND and row[:16] != name and intent_commit(row) <= at:
-                return intent_from(unhead(each), row), changed
-        return None, changed
+        found = None
+        unchanged = version_tail(after)
+        for each, tail, row in self.heads(head(start), head(end)):
+            if tail[0] == VERSION_KIND and tail >= unchanged:
+                continue  # its newest version was there before
+            key = unhead(each)
+            if tail[0] == INTENT_KIND and row[:16] != name and intent_commit(row) <= at:
+                return intent_from(key, row), found
+            if found is None and self.changed(key, after, at, name):
+                found = key
+        return None, found
 
     # -- changing (only from inside apply) -------------------------------------------------------------------------
 

@@ -45,32 +45,39 @@ class Call:
 class _Pace:
     """How one message goes on trying: who was silent, whom to ask next, how long to wait and to pause."""
 
-    __slots__ = ("_jumped", "_pause", "chance", "place", "seconds", "silent")
+    __slots__ = ("_jumped", "_pause", "chance", "place", "seconds", "silences", "silent")
 
     def __init__(self, chance: Callable[[], float], seconds: float) -> None:
         self.chance = chance
         self.seconds = seconds
-        self.place = 0
+        self.place = -1
+        self.silences = 0
         self.silent: set[int] = set()
         self._jumped = False
         self._pause = PAUSE_SECONDS_MIN
 
     def next_node(self, hint: int, nodes: tuple[int, ...]) -> int:
-        """The leader, if there is a hint; one who was silent is passed over once, then others are asked in turn."""
-        if hint:
-            if hint not in self.silent:
-                return hint
-            self.silent.discard(hint)
-        if not nodes:
-            return HERE
-        self.place += 1
-        node = nodes[self.place % len(nodes)]
-        return nodes[(self.place + 1) % len(nodes)] if node == hint else node
+        """The leader, if there is a hint; else the nodes in turn. One who was silent is passed over once."""
+        if hint and hint not in self.silent:
+            return hint
+        self.silent.discard(hint)
+        for _ in nodes:
+            self.place += 1
+            node = nodes[self.place % len(nodes)]
+            if node != hint and node not in self.silent:
+                return node
+        self.silent.clear()
+        return hint or (nodes[self.place % len(nodes)] if nodes else HERE)
 
-    def was_silent(self, node: int) -> None:
-        """Nothing came from there in time: next time it gets longer, so that a slow leader is not a dead one."""
+    def was_silent(self, node: int) -> bool:
+        """Nothing came from there in time; the next wait is longer, so that a slow leader is not taken for a dead one.
+
+        True every second time: routes may be out of date.
+        """
         self.silent.add(node)
+        self.silences += 1
         self.seconds = min(self.seconds * 2, max(self.seconds, TRY_SECONDS_MAX))
+        return self.silences % 2 == 0
 
     def may_jump(self) -> bool:
         """Go on at once after a refusal that names another place? Not twice in a row: two may name each other."""
@@ -148,7 +155,7 @@ class Router:
                 call.reply = MOVED
                 return call
             nodes = tuple(each.node for each in descriptor.replicas)
-            node = pace.next_node(self.directory.leader(descriptor), nodes)
+            node = pace.next_node(self.directory.leaders.get(descriptor.group, 0), nodes)
             call.span = max(call.span, descriptor.span_version)
             call.open += 1
             reply = yield Send(node, descriptor.group, descriptor.span_version, message, min(pace.seconds, left))
@@ -168,11 +175,10 @@ class Router:
         group, directory = descriptor.group, self.directory
         match reply:
             case None:
-                pace.was_silent(node)
-                if directory.leader(descriptor) == node:
+                if directory.leaders.get(group) == node:
                     directory.lead(group, 0)
-                if len(pace.silent) > len(descriptor.replicas) // 2:
-                    yield from self.locate(key, TRY_SECONDS)  # maybe it lives elsewhere by now
+                if pace.was_silent(node):
+                    yield from self.locate(key, TRY_SECONDS)
             case NotLeader(_, other):
                 known = directory.leaders.get(group, 0)
                 directory.lead(group, other if other != node else 0)
@@ -187,8 +193,8 @@ class Router:
                 if found is not descriptor and pace.may_jump():
                     return
                 directory.forget(descriptor)
-            case _:
-                pass  # Busy or NotYet: the same a little later
+            case _:  # Busy or NotYet: the same one a little later
+                directory.lead(group, node)
         yield Sleep(pace.pause())
 
     def locate(self, key: bytes, seconds: float) -> Flow[Descriptor | None]:
@@ -257,24 +263,20 @@ class Router:
 
     def _ask(self, group: int, span: int, nodes: tuple[int, ...] | None, message: Any, seconds: float) -> Flow[Any]:
         directory, until = self.directory, self.now() + seconds
-        pace: _Pace | None = None
+        pace = _Pace(self.chance, TRY_SECONDS)
         while True:
             members = directory.control if nodes is None else nodes
             hint = directory.leaders.get(group, 0)
             left = until - self.now()
-            if pace is None:
-                node, patience = hint or (members[0] if members else HERE), TRY_SECONDS
-            else:
-                node, patience = pace.next_node(hint, members), pace.seconds
             if left <= 0:
                 return None
+            node, patience = pace.next_node(hint, members), pace.seconds
             reply = yield Send(node, group, span, message, min(patience, left))
             kind = type(reply)
             if reply is not None and (kind not in ROUTING or kind is StaleSpan):
                 if node != hint and node != HERE:
                     directory.lead(group, node)
                 return reply
-            pace = pace or _Pace(self.chance, TRY_SECONDS)
             if reply is None:
                 pace.was_silent(node)
                 directory.lead(group, 0)

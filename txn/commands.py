@@ -20,12 +20,12 @@ from ranges.messages import Intent
 from ranges.mvcc import intent_from
 from txn.config import GRACE_SECONDS
 from txn.replies import Above, Committed, Conflict, IsAborted, Locked, Prewritten, Pushed, TooOld
-from txn.valid import are_keys, are_rows, are_spans, is_id, is_number, require
+from txn.valid import are_keys, are_spans, is_id, is_number, is_value, require
 
 
-def lock_seconds(age: int, name: bytes, intent: Intent) -> float:
-    """C6: how long an attempt that holds intents waits for this one: long for a younger, a grace for an older one."""
-    return SETTLE_WAIT_SECONDS if (age, name) < (intent.age, intent.id) else GRACE_SECONDS
+def is_older(age: int, name: bytes, intent: Intent) -> bool:
+    """C6: is this attempt older than the intent's, so that it may wait for it?"""
+    return (age, name) < (intent.age, intent.id)
 
 
 def locked(machine: RangeMachine, intent: Intent, seconds: float = SETTLE_WAIT_SECONDS) -> Applied:
@@ -65,16 +65,13 @@ class Put(Command):
     wants_tick: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        name, born, key, value = self.id, self.born, self.key, self.value
-        # In the open, since every put passes here on every replica: most keys are far below the limit.
+        key, value = self.key, self.value
+        # In the open, since every put passes here on every replica; most keys are far below the limit.
         if (
-            type(name) is not bytes
-            or len(name) != ID_BYTES
-            or type(born) is not int
-            or born < 0
-            or type(key) is not bytes
+            len(self.id) != ID_BYTES
+            or self.born < 0
             or not (0 < len(key) <= KEY_BYTES_MAX // 2 or is_key(key))
-            or not (value is None or (type(value) is bytes and len(value) <= VALUE_BYTES_MAX))
+            or (value is not None and len(value) > VALUE_BYTES_MAX)
         ):
             raise ValueError("a put needs an id of 16 bytes, its born, and a key and value within their limits")
 
@@ -136,9 +133,12 @@ class Write(Command):
     writes: tuple[tuple[bytes, bytes | None], ...]
 
     def __post_init__(self) -> None:
-        require(is_id(self.id) and all(map(is_number, (self.S, self.age, self.A))), "a write's id or times are wrong")
+        times = is_number(self.S) and is_number(self.age) and is_number(self.A)
+        require(is_id(self.id) and times, "a write's id or times are wrong")
         require(are_keys(self.reads) and are_spans(self.spans), "a write's reads or spans are wrong")
-        require(are_rows(self.writes, 2), "a write needs keys and values within the limits, in order")
+        keys = tuple([key for key, _ in self.writes])
+        require(bool(keys) and are_keys(keys, ascending=True), "a write needs keys within the limits, in order")
+        require(all(is_value(value) for _, value in self.writes), "a write's value is beyond its limit")
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Is all of W here? V need not be."""
@@ -209,6 +209,8 @@ class Write(Command):
         """Locked or Conflict because of V, of which at C = S nothing needs to be looked at (C1)."""
         if commit == self.S:
             return None
+        whole = self._reads_within(machine.start, machine.end)
+        assert whole, "a write above its S was proposed though part of V is elsewhere: the answer is Above"
         intent, changed = changes(machine, self.reads, self.spans, self.S, commit, self.id)
         if intent is not None:
             return locked(machine, intent)
@@ -227,21 +229,19 @@ def changes(
     at: int,
     name: bytes,
 ) -> tuple[Intent | None, bytes | None]:
-    """What happened to V, as far as V is here.
+    """What happened to this part of V, which is all in this range.
 
     Returns (a foreign intent with C_k <= at or None, a key with a foreign version in (after, at] or None).
     """
     rows, changed = machine.rows, None
     for key in reads:
-        if not machine.start <= key < machine.end:
-            continue
         intent = rows.intent(key)
         if intent is not None and intent.id != name and intent.commit <= at:
             return intent, changed
         if changed is None and rows.changed(key, after, at, name):
             changed = key
     for first, last in spans:
-        intent, found = rows.changes(max(first, machine.start), min(last, machine.end), after, at, name)
+        intent, found = rows.changes(first, last, after, at, name)
         changed = changed or found
         if intent is not None:
             return intent, changed
@@ -273,10 +273,10 @@ class Prewrite(Command):
         require(
             is_id(self.id) and all(map(is_number, (self.S, self.age, self.A))), "a prewrite's id or times are wrong"
         )
-        require(are_rows(self.writes, 3), "a prewrite needs keys and values within the limits, in order")
-        require(all(type(read) is bool for _, _, read in self.writes), "a prewrite says which of its keys were read")
-        keys = tuple(key for key, _, _ in self.writes)
-        require(are_keys((self.primary,)) and type(self.inside) is bool, "a prewrite's primary is wrong")
+        keys = tuple([key for key, _, _ in self.writes])
+        require(bool(keys) and are_keys(keys, ascending=True), "a prewrite needs keys within the limits, in order")
+        require(all(is_value(value) for _, value, _ in self.writes), "a prewrite's value is beyond its limit")
+        require(is_key(self.primary), "a prewrite's primary is wrong")
         require(are_keys(self.keys, ascending=True), "the keys of the attempt are wrong")
         whole = not self.keys or (self.keys[0] == self.primary == keys[0])
         require(whole and bool(self.keys) == (self.primary in keys), "the primary, and only it, carries all keys")
@@ -343,7 +343,8 @@ class Prewrite(Command):
     def _refused(self, machine: RangeMachine, reply: IsAborted | Conflict | Locked | Pushed) -> Applied:
         if type(reply) is not Locked:
             return Applied(reply)
-        return locked(machine, reply.intent, lock_seconds(self.age, self.id, reply.intent))
+        older = is_older(self.age, self.id, reply.intent)
+        return locked(machine, reply.intent, SETTLE_WAIT_SECONDS if older else GRACE_SECONDS)
 
     def _intent(self, key: bytes, commit: int) -> Intent:
         keys, inside = (self.keys, self.inside) if key == self.primary else ((), False)
@@ -359,7 +360,7 @@ def wait_or_give_way(
     machine: RangeMachine, intent: Intent, age: int, name: bytes, request: Request, now: float
 ) -> Answer | Wait:
     """C6 for an attempt that holds intents: wait for a younger one; for an older one until the grace is over."""
-    seconds = lock_seconds(age, name, intent)
-    if seconds == GRACE_SECONDS and now - request.since >= seconds:
-        return Answer(Locked(intent))
-    return machine.wait_settled(intent, seconds)
+    if is_older(age, name, intent):
+        return machine.wait_settled(intent)
+    left = request.since + GRACE_SECONDS - now
+    return machine.wait_settled(intent, left) if left > 0 else Answer(Locked(intent))

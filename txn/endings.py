@@ -53,7 +53,6 @@ class Bar(Ending):
 
     def __post_init__(self) -> None:
         require(is_key(self.key) and is_id(self.id) and is_number(self.S), "a bar's key, id or S is wrong")
-        require(type(self.primary) is bool, "a bar says whether its key is the primary")
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Is its key here?"""
@@ -91,7 +90,6 @@ class Verdict(Ending):
     def __post_init__(self) -> None:
         require(is_key(self.primary) and is_id(self.id), "a verdict's primary or id is wrong")
         require(is_number(self.S) and is_number(self.commit), "a verdict's S or C is wrong")
-        require(type(self.explicit) is bool, "a verdict says whether it is explicit")
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Is the primary here?"""

@@ -15,7 +15,7 @@ from ranges.config import READ_KEYS_MAX, SCAN_BYTES_MAX, SCAN_ROWS_MAX, SCAN_VIS
 from ranges.keys import INTENT_KIND, VERSION_KIND, head, is_bound, is_key, unhead, version_tail
 from ranges.machine import RangeMachine
 from ranges.messages import Intent
-from ranges.mvcc import intent_commit, intent_from, intent_start
+from ranges.mvcc import intent_from, intent_start
 from txn.commands import changes, wait_or_give_way
 from txn.config import INTENTS_VISITS_MAX, PATIENCE_SECONDS_MAX
 from txn.replies import AttemptIs, BelowSafe, Conflict, FateIs, IntentsAre, Rows, TooOld, Values
@@ -100,7 +100,7 @@ class Scan(Query):
     def __post_init__(self) -> None:
         require(are_spans(((self.start, self.end),)), "a scan's start or end is no key")
         require(all(map(is_number, (self.at, self.limit, self.bytes_max))), "a scan's numbers are wrong")
-        require(self.start < self.end and type(self.reverse) is bool, "a scan goes from a key to a greater one")
+        require(self.start < self.end, "a scan goes from a key to a greater one")
 
     @property
     def wants_tick(self) -> bool:  # type: ignore[override]
@@ -135,28 +135,26 @@ class Scan(Query):
     def _walk(self, machine: RangeMachine, first: bytes, last: bytes, at: int) -> _Walk:
         limit = min(self.limit or SCAN_ROWS_MAX, SCAN_ROWS_MAX)
         room = min(self.bytes_max or SCAN_BYTES_MAX, SCAN_BYTES_MAX)
-        walk = _Walk([])
-        seek, seen, done, visits = version_tail(at), b"", False, 0
-        for each, tail, row in machine.rows.view.scan(head(first), head(last), self.reverse):
-            if each != seen:
-                if seen and (len(walk.rows) >= limit or room <= 0 or visits >= SCAN_VISITS_MAX):
-                    walk.more = unhead(seen) if self.reverse else unhead(each)
-                    break
-                seen, done = each, False
-            visits += 1
-            if done:
-                continue
-            if tail[0] == VERSION_KIND and tail >= seek:
-                done = True
-                if not row[0]:
-                    key = unhead(each)
-                    walk.rows.append((key, row[17:]))
-                    room -= len(key) + len(row)
-            elif tail[0] == INTENT_KIND and intent_commit(row) <= at:
-                walk.intent = intent_from(unhead(each), row)
-                # The floor rises up to the intent, so that no younger one takes its place (R2 before R3).
-                walk.more = walk.intent.key + (b"" if self.reverse else b"\x00")
+        rows, walk, before = machine.rows, _Walk([]), b""
+        seek = version_tail(at)
+        for visits, (each, tail, row) in enumerate(rows.heads(head(first), head(last), self.reverse)):
+            if visits and (len(walk.rows) >= limit or room <= 0 or visits >= SCAN_VISITS_MAX):
+                walk.more = unhead(before) if self.reverse else unhead(each)
                 break
+            before = each
+            key = unhead(each)
+            if tail[0] == VERSION_KIND and tail >= seek:
+                intent, value = None, None if row[0] else row[17:]  # nothing stands before what is asked for
+            else:
+                intent, value = rows.at(each, at)
+            if intent is not None:
+                walk.intent = intent_from(key, intent)
+                # The floor rises up to the intent, so that no younger one takes its place (R2 before R3).
+                walk.more = key if self.reverse else key + b"\x00"
+                break
+            if value is not None:
+                walk.rows.append((key, value))
+                room -= len(key) + len(value)
         return walk
 
 
@@ -220,8 +218,7 @@ class Fate(Query):
 
     def __post_init__(self) -> None:
         require(is_key(self.primary) and is_id(self.id) and is_number(self.S), "a fate's primary, id or S is wrong")
-        patient = type(self.patience) in (int, float) and 0 <= self.patience <= PATIENCE_SECONDS_MAX
-        require(patient, f"a patience is 0 to {PATIENCE_SECONDS_MAX} seconds")
+        require(0 <= self.patience <= PATIENCE_SECONDS_MAX, f"a patience is 0 to {PATIENCE_SECONDS_MAX} seconds")
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Is the primary here?"""
@@ -232,7 +229,7 @@ class Fate(Query):
         if machine.safe >= self.S:
             return Answer(TooOld(0))
         commit = machine.rows.verdict(self.primary, self.id)
-        left = self.patience - (now - request.since)
+        left = request.since + self.patience - now  # in this order: exact near the end, so that it comes to an end
         if commit is None and left > 0:
             return machine.wait_decided(self.id, left)
         intent = machine.rows.intent(self.primary)

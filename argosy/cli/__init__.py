@@ -129,3 +129,17 @@ def move(range_: int, node: int, source: int | None, address: str, tls_dir: str 
     from argosy.cli import orders
 
     orders.move(orders.Session(address, tls_dir, as_json), range_, node, source)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.option("--authority", required=True, type=click.Path(file_okay=False), help="Folder of ca.key; made if absent.")
+@click.option("--client", is_flag=True, help="For a client, which can never stand for a node.")
+def certificate(folder: str, authority: str, client: bool) -> None:
+    """Write a certificate into FOLDER, for --tls-dir of a node, or with --client of a client.
+
+    The authority is the cluster's own. Whoever has its ca.key can make nodes: keep it off the nodes.
+    """
+    from argosy.cli.certify import certify
+
+    certify(folder, authority, client)

@@ -13,9 +13,11 @@ import structlog
 import trio
 
 from argosy.local import LocalNode, Place
+from node.address import is_literal, is_loopback, parse
 from node.config import Settings
+from node.drivers.collector import Collector
 from node.drivers.trio import TrioDriver
-from node.errors import NodeError
+from node.errors import AddressError, NodeError
 
 
 def run(
@@ -29,15 +31,21 @@ def run(
     log_json: bool,
 ) -> None:
     """Start, serve, stop. Raises `NodeError` with one line that says why it cannot."""
+    host, _ = parse(listen)
+    if tls_dir is None and not insecure and is_literal(host) and not is_loopback(host):
+        raise AddressError(f"other machines can reach {listen}: give --tls-dir, or say --insecure")
     log = _log(log_json)
     place = Place(data, listen, advertise, join, tuple(map(_label, labels)), tls_dir, insecure)
     node = LocalNode(place, Settings(), log.debug)
+    collector = Collector(node.engine.clock)
     try:
+        collector.settle()
         log.info("serving", node=node.identity.node, address=node.address, cluster=node.identity.cluster.hex()[:8])
         trio.run(_serve, node, log)
         if node.engine.stopped is not None:
             raise NodeError(node.engine.stopped)
     finally:
+        collector.release()
         node.close()
     log.info("stopped")
 
@@ -67,7 +75,8 @@ async def _serve(node: LocalNode, log: Any) -> None:
 
 def _log(as_json: bool) -> Any:
     """Log lines go to standard error: for people at a terminal, or as JSON."""
-    last: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    colors = sys.stderr.isatty()
+    last: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=colors)
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), last],
         wrapper_class=structlog.make_filtering_bound_logger("info"),

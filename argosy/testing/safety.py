@@ -13,6 +13,7 @@ from argosy.testing.disk import Delay, Disk, Later
 from argosy.testing.linear import Violation
 from argosy.testing.rows import MemoryState, Row
 from node.raft.messages import Role
+from ranges.keys import BAR_TAIL, INTENT_TAIL
 
 
 class Safety:
@@ -23,6 +24,10 @@ class Safety:
         self.entries: dict[tuple[int, int], Any] = {}  # (group, index) -> the entry that was applied there
         self.batches: dict[tuple[int, int, int], tuple[int, list[Row]]] = {}  # (group, after, to) -> (node, rows)
         self.compared = 0
+        self.intents = 0  # put, as far as counted
+        self.settled = 0  # intents that became versions or went
+        self.barred = 0
+        self._counted: dict[int, int] = {}  # group -> index up to which its rows have been counted
 
     def note_roles(self, node: int, groups: Iterable[Any]) -> None:
         """Election safety: at most one replica leads a group in a term."""
@@ -45,13 +50,26 @@ class Safety:
         for index in range(max(after, log.base[0]) + 1, to + 1):
             entry = log.entries[index - log.base[0] - 1]
             if self.entries.setdefault((group, index), entry) != entry:
-                raise Violation(f"node {node} applied another entry of group {group} at {index} than was applied before")
+                raise Violation(
+                    f"node {node} applied another entry of group {group} at {index} than was applied before"
+                )
+        if after >= self._counted.get(group, 0):
+            self._counted[group] = to
+            self._count(rows)
         first, expected = self.batches.setdefault((group, after, to), (node, rows))
         if expected != rows:
             raise Violation(
                 f"group {group}, entries {after + 1} to {to}, made other rows at node {node} than at {first}:\n"
                 f"  {rows}\n  {expected}"
             )
+
+    def _count(self, rows: list[Row]) -> None:
+        for _, tail, value in rows:
+            if tail == INTENT_TAIL:
+                self.intents += value is not None
+                self.settled += value is None
+            elif tail.startswith(BAR_TAIL):
+                self.barred += value is not None
 
     def compare(self, replicas: Iterable[tuple[int, Any, MemoryState]]) -> None:
         """(node, group, its rows) of all replicas: those that have applied as far hold the same rows and mark."""
@@ -87,9 +105,9 @@ class WatchedState(MemoryState):
         self._at = {group: index for group, (index, _) in disk.marks.items()}
 
     def seal(self, group: int, index: int, mark: bytes | None) -> None:
-        """Compare, then seal. A group's first batch only says where it begins."""
-        after = self._at.get(group)
-        if after is not None and after < index:
+        """Compare, then seal. A group's first batch only says where it begins; at 0 it has not begun."""
+        after = self._at.get(group, 0)
+        if 0 < after < index:
             self._safety.note_applied(self._node, self._disk, group, after, index, self._open)
         self._at[group] = index
         super().seal(group, index, mark)

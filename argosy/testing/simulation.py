@@ -8,18 +8,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import node.wire  # noqa: F401  (registers what Raft says with the codec)
 from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.linear import Violation
 from argosy.testing.nemesis import Nemesis
 from argosy.testing.workloads import WORKLOADS
 from argosy.testing.world import Station, World
-from node.codec import decode
 from node.config import Settings
 from node.flow import Flow, Sleep
 from node.host import Host
 from node.messages import Done
-from node.ports import Effects, Frame, Hello, Identity, Kind
+from node.ports import Hello, Identity
 from ranges.keys import USER
 from ranges.placement.config import TOKEN_BYTES
 from ranges.placement.messages import Join, Joined, ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
@@ -29,7 +29,7 @@ from txn.database import Database
 from txn.settling import Settling
 
 CLUSTER = b"simulated world."
-THINK_SECONDS = 0.06  # between two operations of one client, on average
+THINK_SECONDS = 0.1  # between two operations of one client, on average
 FORM_SECONDS = 60.0  # until all nodes are members, at most
 CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
 ORDER_SECONDS = 5.0
@@ -86,7 +86,6 @@ class Simulation:
         self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
         self.nemesis = Nemesis(self.cluster)
         self.orders: dict[str, int] = {}
-        self.commits: dict[str, int] = {}  # commands applied, by class
         self._working = 0
 
     # -- the run ---------------------------------------------------------------------------------------------------
@@ -108,6 +107,24 @@ class Simulation:
         self.cluster.compare()
         self.workload.check()
         return self
+
+    def totals(self) -> dict[str, int]:
+        """What happened, in numbers; equal for two runs of one seed."""
+        safety = self.cluster.safety
+        return {
+            "nodes": len(self.cluster.nodes),
+            "milliseconds": int(self.world.now * 1000),
+            "steps": sum(node.steps for node in self.cluster.nodes),
+            "frames": self.world.network.frames,
+            "elections": len(safety.leaders),
+            "starts": sum(node.starts for node in self.cluster.nodes),
+            "comparisons": safety.compared,
+            "intents": safety.intents,
+            "settled": safety.settled,
+            "barred": safety.barred,
+            **{name: count for name, count in sorted(self.orders.items())},
+            **{name: count for name, count in sorted(self.workload.outcomes.items())},
+        }
 
     def _work(self, number: int, database: Database, end: float) -> Flow[None]:
         chance = self.workload.chance
@@ -178,9 +195,10 @@ class Simulation:
     def _order_replica(self) -> None:
         def order(ranges: RangesAre) -> Any:
             one = self.world.chance.choice(ranges.ranges).descriptor
-            source = self.world.chance.choice(one.replicas).node
-            target = self.world.chance.choice(self.cluster.nodes).node
-            return MoveReplica(one.group, source, target)
+            present = [replica.node for replica in one.replicas]
+            absent = [node.node for node in self.cluster.nodes if node.node not in present]
+            target = self.world.chance.choice(absent or present)
+            return MoveReplica(one.group, self.world.chance.choice(present), target)
 
         self._order(order)
 

@@ -143,11 +143,13 @@ class Bank(Tally):
 
     def _all_by_gets(self, database: Database) -> Flow[Any]:
         transaction = database.begin()
-        rows = []
-        for key in self.chance.sample(self.keys, len(self.keys)):
-            rows.append((key, (yield from transaction.get(key))))
+        keys = self.chance.sample(self.keys, len(self.keys))
+        alone = []
+        for key in keys[:3]:
+            alone.append((key, (yield from transaction.get(key))))
+        values = yield from transaction.get_many(keys[3:])
         yield from transaction.commit()
-        return rows
+        return alone + list(zip(keys[3:], values, strict=True))
 
     def _take(self, rows: dict[bytes, bytes]) -> None:
         self.sums += 1
@@ -188,7 +190,9 @@ class Registers(Tally):
         writing = database.delete(key) if value is None else database.put(key, value)
         outcome, _ = yield from self.attempt(writing)
         if outcome in ("committed", "unknown"):
-            self.calls[key].append(Call(begin, self.clock() if outcome == "committed" else INFINITY, True, value, client))
+            self.calls[key].append(
+                Call(begin, self.clock() if outcome == "committed" else INFINITY, True, value, client)
+            )
 
     def finish(self, database: Database) -> Flow[None]:
         """Read every key once more."""

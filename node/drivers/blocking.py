@@ -19,14 +19,16 @@ from node.drivers.engine import Engine
 from node.errors import NodeError
 
 NAP_SECONDS = 0.005  # of the daemon, while callers take the turns
+CLOSED = "the database was closed"
 T = TypeVar("T")
 LEAD_SECONDS_MAX = 1.0  # one wait of a leader; then it looks at its deadline again
 
 
 class _Ticket:
-    """What one thread wants. `gate` is locked while it waits; `leads` says that it was woken to take over."""
+    """What one thread wants. `gate` is locked while it waits; `gone`: nobody serves it any more; `leads`: it
+    was woken to take over."""
 
-    __slots__ = ("begin", "begun", "deadline", "done", "error", "gate", "leads", "served")
+    __slots__ = ("begin", "begun", "deadline", "done", "error", "gate", "gone", "leads", "served")
 
     def __init__(self, begin: Callable[[], None], done: Callable[[], bool], deadline: float) -> None:
         self.begin = begin
@@ -35,6 +37,7 @@ class _Ticket:
         self.begun = False
         self.served = False
         self.leads = False
+        self.gone = False
         self.error: BaseException | None = None
         self.gate: threading.Lock | None = None
 
@@ -73,13 +76,26 @@ class BlockingDriver:
         self._coming.append(ticket)
         if self._lock.acquire(blocking=False):  # the leader left before it could see the ticket
             return self._lead(ticket)
-        self.engine.links.wake()
-        gate.acquire()
+        self._wait(ticket, gate)
         if ticket.leads:
             return self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.served
+
+    def _wait(self, ticket: _Ticket, gate: threading.Lock) -> None:
+        """Until the ticket is served or leads. An interrupt gives it up, and with it a lead that came meanwhile."""
+        self.engine.links.wake()
+        try:
+            gate.acquire()
+        except BaseException:
+            ticket.deadline = float("-inf")
+            self.engine.links.wake()
+            while not ticket.gone:  # the interrupt may have come before or after the gate opened
+                gate.acquire(timeout=NAP_SECONDS)
+            if ticket.leads:
+                self._leave()
+            raise
 
     def close(self) -> None:
         """No more turns: every waiting caller gets `NodeError`. The engine stays to be closed by its owner."""
@@ -88,7 +104,7 @@ class BlockingDriver:
         if self._daemon.is_alive():
             self._daemon.join()
         with self._lock:
-            self.engine.stopped = self.engine.stopped or "the database was closed"
+            self.engine.stopped = self.engine.stopped or CLOSED
             self._end_all()
 
     # -- leading ---------------------------------------------------------------------------------------------------
@@ -112,6 +128,8 @@ class BlockingDriver:
         engine = self.engine
         moved = engine.quick_turn()
         while not own.done():
+            if self._closed.is_set():
+                engine.stopped = engine.stopped or CLOSED
             if own.deadline <= engine.clock.now():
                 return False
             moved = engine.turn(0.0 if moved else self._patience(own))
@@ -154,6 +172,7 @@ class BlockingDriver:
     def _let_go(self, ticket: _Ticket) -> None:
         self._waiting.remove(ticket)
         assert ticket.gate is not None, "who waits has a gate"
+        ticket.gone = True
         ticket.gate.release()
 
     def _leave(self) -> None:

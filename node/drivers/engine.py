@@ -86,32 +86,29 @@ class Engine:
         return min(self._host.wake_at, self.links.wake_at)
 
     def turn(self, seconds: float = 0.0) -> bool:
-        """One turn; waits up to `seconds` for something to happen first. Whether anything happened."""
-        if self.stopped is not None:
-            raise NodeError(self.stopped)
-        try:
-            return self._turn(seconds)
-        except BaseException as error:
-            self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
-            raise
+        """One turn; waits up to `seconds` for something to happen first. Whether anything happened.
+
+        An interrupt of the wait leaves the node as it is; anything else that is raised ends it (3).
+        """
+        clock, links = self.clock, self.links
+        if seconds > 0.0 and not self._events and self.stopped is None:
+            seconds = min(seconds, self.wake_at - clock.now())
+            if seconds > 0.0:
+                links.wait(seconds)
+        return self._guarded(lambda now: self._step(now, links.poll(now)))
 
     def quick_turn(self) -> bool:
         """A turn that does not look at sockets: for a caller inside the process whose request needs none."""
+        return self._guarded(lambda now: self._step(now, []))
+
+    def _guarded(self, step: Callable[[float], bool]) -> bool:
         if self.stopped is not None:
             raise NodeError(self.stopped)
         try:
-            return self._step(self.clock.now(), [])
+            return step(self.clock.now())
         except BaseException as error:
             self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
             raise
-
-    def _turn(self, seconds: float) -> bool:
-        clock = self.clock
-        now = clock.now()
-        if seconds > 0.0:
-            seconds = 0.0 if self._events else min(seconds, max(0.0, self.wake_at - now))
-        events = self.links.poll(now, seconds)
-        return self._step(clock.now() if seconds > 0.0 else now, events)
 
     def _step(self, now: float, events: list[Any]) -> bool:
         host, journal, state = self._host, self._journal, self._state

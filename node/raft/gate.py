@@ -41,7 +41,7 @@ def passes(raft: "Raft", source: int, message: Message) -> bool:
     elif kind in _OF_ANOTHER_TERM:
         return True
     if message.term > raft.term:
-        _rise(raft, message.term)
+        _rise(raft, message.term, kind in _FROM_LEADERS)
     elif message.term < raft.term:
         _answer_old(raft, source, message)
         return False
@@ -76,10 +76,11 @@ def _faithful(raft: "Raft", source: int) -> bool:
     return raft.role is Role.LEADER or raft.now < raft.deadline - raft.patience + settings.election_seconds_min
 
 
-def _rise(raft: "Raft", term: int) -> None:
+def _rise(raft: "Raft", term: int, led: bool) -> None:
     """A newer term: whatever this replica was, it is a follower now. A follower's timer goes on."""
-    if raft.leadership is not None:
-        leave_office(raft)
+    lead = raft.leadership
+    if lead is not None:
+        leave_office(raft, successor=led or lead.told)
     asleep, role = raft.asleep, raft.role
     raft.set_term(term)
     if asleep or role is not Role.FOLLOWER:

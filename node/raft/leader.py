@@ -129,7 +129,7 @@ def on_append_reject(raft: "Raft", source: int, message: AppendReject) -> None:
     if message.stretch > standing.stretch:
         acknowledged(raft, standing, message.stretch)
     streaming = standing.sending is Sending.STREAM
-    stale = message.refused <= standing.match if streaming else message.refused != standing.next - 1
+    stale = message.refused <= standing.match or (not streaming and message.refused != standing.next - 1)
     if stale or standing.sending is Sending.SNAPSHOT:
         return
     hint = message.hint
@@ -185,6 +185,6 @@ def on_snapshot_sent(raft: "Raft", event: SnapshotSent) -> None:
 def hand_over(raft: "Raft", lead: Leadership) -> None:
     """The target holds everything: the lease is given up first, then it is told to campaign (P5)."""
     standing: Standing = lead.standings[lead.target]
-    if standing.match == raft.log.last_index and not lead.given_up:
-        lead.given_up = True
+    if standing.match == raft.log.last_index and not lead.told:
+        lead.given_up = lead.told = True
         raft.send(lead.target, TimeoutNow(raft.term))

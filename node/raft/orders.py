@@ -60,7 +60,7 @@ def on_transfer(raft: "Raft", event: Transfer) -> None:
         raft.refuse(f"replica {event.target} is no other voter")
     else:
         rouse(raft, lead)
-        lead.target = event.target
+        lead.target, lead.told = event.target, False
         lead.target_until = raft.now + raft.settings.transfer_seconds
         hand_over(raft, lead)
 

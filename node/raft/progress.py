@@ -79,7 +79,7 @@ class Leadership:
 
     __slots__ = (
         "active_at", "beat_at", "cut", "first", "given_up", "halves", "lacking_since", "lease", "lease_version",
-        "marked", "others", "own", "pump", "reads", "stalled", "standings", "target", "target_until",
+        "marked", "others", "own", "pump", "reads", "stalled", "standings", "target", "target_until", "told",
     )  # fmt: skip
 
     def __init__(self, member: Member, first: int, now: float) -> None:
@@ -97,6 +97,7 @@ class Leadership:
         self.stalled = 0  # heartbeats since the own journal last moved
         self.target = 0  # who leadership is being handed to
         self.target_until = 0.0
+        self.told = False  # the target has been sent TimeoutNow
         self.given_up = False  # no lease again in this term (P5)
         self.lacking_since: float | None = None  # no quorum's support since (Z6)
         self.lease = 0.0

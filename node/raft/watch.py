@@ -65,8 +65,8 @@ def _transfer_failed(raft: "Raft", lead: Leadership) -> bool:
     """A transfer's time is up: True if the lease was given up for it, else go on as before (P5)."""
     if not lead.target or raft.now < lead.target_until:
         return False
-    lead.target = 0
-    return lead.given_up and raft.settings.support and raft.may_campaign
+    lead.target, told = 0, lead.told
+    return told and raft.settings.support and raft.may_campaign
 
 
 def _unsupported(raft: "Raft", lead: Leadership) -> bool:

@@ -1,1 +1,63 @@
-"""The placement driver."""
+"""The control plane: group 0, which knows the nodes and the ranges, hands out time, and moves what must move.
+
+What it is
+----------
+One more Raft group, number 0, hosted by one node at first and by three as nodes join. Its machine is the `Catalog`:
+plain rows, no versions, no transactions. Its members are its only descriptor (design 9.4).
+
+How it works
+------------
+
+    every node                          the node that leads group 0
+    ----------                          ---------------------------
+    Reporter --- Report, each half --->  Catalog.read: who lives, sizes, leaders, what is held  (leader memory)
+       ^         second, only what         |  a new descriptor, address or life?
+       |         changed                   |     -> PutDescriptors, PutNode through the log, then the answer
+       |                                   v
+       '---- addresses, routes, drops    Picture: ranges gathered by like placement
+                                           |
+                                           v   once a second
+                                         decide(picture) -> moves                                    (pure)
+                                           |
+                                           v
+    the range's leader <--- orders ---   Driver: learners, voters, leadership, splits; one order for a range at a time
+
+    whoever needs time --- Ticks ----->  Window: whole ticks from memory; its ceiling goes through the log before
+
+A report is a query: that a node lives costs no log entry. Liveness, sizes, leaders and what nodes hold live in leader
+memory and are told anew to each new leader, which knows from the `generation` in a report that it was not meant.
+
+Deciding costs as much as there are different placements, not as there are ranges: ten thousand ranges on the same
+three nodes are one cell of the picture. A move that is under way counts as done, so the next decision does not
+order it twice; after it the range rests until reports of it have come.
+
+Invariants
+----------
+1. No tick is handed out twice, and a later leader's are all larger: the window begins at the ceiling that the log held
+   when the leadership began (O1).
+2. Ids of nodes, groups and replicas are never used twice.
+3. The catalog takes a descriptor only with a larger epoch, so its ranges never overlap; after both sides of a split
+   are told there is no gap (design 9.5).
+4. A replica is destroyed only when the catalog's descriptor does not name it although it had handed out its id: a
+   member newer than the catalog is never mistaken for a former one.
+5. A range has at most one order under way (traps 15), and nothing is ordered for a leadership that has ended.
+6. Moves come to an end: each lowers one measure and raises none that stands before it in `policy.RULES`.
+7. A group has an odd number of voters, one until three nodes are there; two or four only while it changes.
+
+Papers: Copysets (Cidon et al., USENIX ATC 2013) for few partners; learners before voters and transfers of leadership
+are the Raft thesis, 4.2.1 and 3.10; the oracle with a window is Percolator's (OSDI 2010, section 2.3).
+
+Where to read what
+------------------
+`messages`, `forms`, `config`   the protocol, its limits, every constant
+`catalog`                       the machine; `rows`, `routes`, `memory`, `oracle`, `status` are its parts
+`picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
+`driver`, `orders`              how moves are carried out; what people may order
+`reporter`, `holdings`          every node's side
+
+Left out
+--------
+Merging small ranges (it waits for M3). Balancing by load: leaders and replicas are spread by number; a range's load is
+known and splits it, if rules say so, but does not move it. Samples of wall time for "as of a time". Repair of a range
+whose majority is lost, which must be a loud and explicit command.
+"""

@@ -134,6 +134,7 @@ class Catalog:
         if memory is None:
             return ()
         self.now = now
+        memory.step(now)
         flows: list[Flow[Any]] = []
         if memory.window.is_low and not memory.extending:
             memory.extending = True
@@ -277,7 +278,8 @@ class Catalog:
         found = tuple(placed.descriptor for placed in islice(self.routes.from_key(message.key), message.count))
         nodes = sorted({replica.node for descriptor in found for replica in descriptor.replicas})
         addresses = tuple((node, self.nodes[node].address) for node in nodes if node in self.nodes)
-        return Answer(RoutesAre(found, addresses, tuple(self.picture.facts(each.group).leader for each in found)))
+        leaders = tuple(self.picture.facts(each.group).leader for each in found)
+        return Answer(RoutesAre(found, addresses, leaders, self._control_routes()))
 
     def _list_nodes(self, _: ListNodes) -> Answer:
         return Answer(nodes_are(self.look(), self.nodes))
@@ -292,9 +294,11 @@ class Catalog:
         memory = self.memory
         assert memory is not None, "only a leader is asked"
         known = self.nodes.get(report.node)
-        if known is None or known.state == "removed" or report.life < known.life:
-            return Answer(Refused(f"node {report.node} is not of this cluster, or was removed, or lives a newer life"))
-        memory.hear(report.node, self.now)
+        if known is None or report.life < known.life:
+            return Answer(Refused(f"node {report.node} is not of this cluster, or lives a newer life"))
+        memory.hear(report.node, self.now)  # a removed node too: its replicas may vote until they are replaced
+        if known.state == "removed":
+            return Answer(Refused(f"node {report.node} was removed from this cluster, which is for ever"))
         if (known.life, known.address) != (report.life, report.address):
             note = PutNode(report.node, report.life, report.address)
             return Wait(("life", report.node), _propose(note))

@@ -7,7 +7,7 @@ ranges/placement/policy.py.
 # Messages
 TICKS_PER_REQUEST_MAX = 65_536
 RANGES_PER_LOOKUP_MAX = 1_000
-RANGES_PER_REPORT_MAX = 2_000  # 100 bytes each and less
+RANGES_PER_REPORT_MAX = 500  # some 100 bytes each; taking them in holds the loop for less than 50 ms
 ADDRESS_CHARACTERS_MAX = 256
 LABELS_MAX = 16
 TOKEN_BYTES = 16
@@ -22,6 +22,7 @@ REPORT_SECONDS = 0.5
 REPORT_WAIT_SECONDS = 2.0  # for an answer, before the same changes are told again
 TOLD_SHARE = 0.125  # a size or load is told again when it has moved by this share
 TOLD_LOAD_LEAST = 20  # and by so many requests a second
+PAUSE_SECONDS = 2.0  # a leader that was not stepped for so long cannot tell who was silent
 
 # Policy
 DECIDE_SECONDS = 1.0
@@ -46,4 +47,5 @@ REST_AFTER_FAILURE_SECONDS = 10.0
 
 assert WINDOW_TICKS > 4 * TICKS_PER_REQUEST_MAX, "a window serves several requests before it must be extended"
 assert WINDOW_TICKS < WINDOW_TICKS_MAX, "a leader may always extend by a whole window"
+assert PAUSE_SECONDS > 2 * REPORT_SECONDS, "a node's own reports step it more often than that"
 assert REST_SECONDS > REPORT_SECONDS + REPORT_WAIT_SECONDS, "an order's effects are reported while its range rests"

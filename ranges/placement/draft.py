@@ -53,6 +53,15 @@ class Draft:
         """Replicas are not to stay on this node: it is dead, draining, removed or unknown."""
         return node not in self._staying
 
+    def is_heard(self, node: int) -> bool:
+        """The node has been heard lately, whatever its state."""
+        view = self.picture.nodes.get(node)
+        return view is not None and view.silent < TARGET_SILENT_SECONDS
+
+    def has_majority(self, voters: tuple[int, ...]) -> bool:
+        """Enough of them have been heard lately to agree on anything."""
+        return sum(self.is_heard(node) for node in voters) > len(voters) // 2
+
     def host(self, node: int) -> str:
         """What a node shares its fate with: its `host` label; nodes without one share with nobody."""
         view = self.picture.nodes.get(node)
@@ -104,11 +113,11 @@ class Draft:
         return None if busy else self.picture.cell(CONTROL_GROUP)
 
     def cells_on(self, node: int) -> list[Cell]:
-        """Sound cells with a voter on this node, as the picture had them."""
+        """Sound cells that can agree on a change and have a voter on this node, as the picture had them."""
         if self._sound is None:
             self._sound = {}
             for cell in sorted(self.picture.cells):
-                if self.is_sound(cell):
+                if self.is_sound(cell) and self.has_majority(cell.voters):
                     for voter in cell.voters:
                         self._sound.setdefault(voter, []).append(cell)
         return self._sound.get(node, [])

@@ -8,6 +8,7 @@ anew when they meet a leader of another generation. Does not own the durable cat
 from collections.abc import Callable, Iterable
 
 from node.messages import DropReplica
+from ranges.placement.config import PAUSE_SECONDS
 from ranges.placement.messages import Report
 from ranges.placement.oracle import Window
 
@@ -17,7 +18,8 @@ IsRemoved = Callable[[int, int, int], bool]  # (group, node, replica): the catal
 class LeaderMemory:
     """From one `lead` to the next `follow`.
 
-    1. A node counts as heard when this leadership began: a new leader declares nobody dead at once.
+    1. Every node counts as heard when this leadership began, and when this node itself comes back from a pause: a
+       new leader, or one that slept, declares nobody dead at once.
     2. `drops` are confirmed against the catalog, never guessed: a replica id that the catalog's descriptor could not
        know yet is left alone.
     """
@@ -28,7 +30,8 @@ class LeaderMemory:
         self.extending = False
         self.driven = False
         self.seen = 1  # the version of the address list
-        self._since: float | None = None
+        self._since = float("-inf")
+        self._stepped = float("-inf")
         self._heard: dict[int, float] = {}
         self._holding: dict[int, dict[int, int]] = {}
         self._drops: dict[int, dict[int, int]] = {}
@@ -37,11 +40,15 @@ class LeaderMemory:
         """The node has sent something."""
         self._heard[node] = now
 
+    def step(self, now: float) -> None:
+        """This node runs: its own reports alone see to it that it says so every half second."""
+        if now - self._stepped > PAUSE_SECONDS:
+            self._since = now
+        self._stepped = now
+
     def silent(self, node: int, now: float) -> float:
         """For how many seconds the node has been silent."""
-        if self._since is None:
-            self._since = now
-        return max(0.0, now - self._heard.get(node, self._since))
+        return max(0.0, now - max(self._since, self._heard.get(node, self._since)))
 
     def take_holdings(self, report: Report, is_removed: IsRemoved) -> None:
         """A node says what it holds; what the catalog does not name any more is to be dropped."""

@@ -67,11 +67,15 @@ class Lookup(Query):
 @message(103)
 @dataclass(frozen=True, slots=True)
 class RoutesAre:
-    """Descriptors in key order, the addresses of their nodes, and for each the node that last led it (0: unknown)."""
+    """Descriptors in key order, the addresses of their nodes, and for each the node that last led it (0: unknown).
+
+    `control` are group 0's nodes and their addresses, so that who asks for routes knows where to ask next time.
+    """
 
     descriptors: tuple[Descriptor, ...]
     addresses: tuple[tuple[int, str], ...]
     leaders: tuple[int, ...] = ()
+    control: tuple[tuple[int, str], ...] = ()
 
 
 # -- nodes ---------------------------------------------------------------------------------------------------------

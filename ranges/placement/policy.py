@@ -104,19 +104,14 @@ def _spare(draft: Draft, cell: Cell) -> int:
     return live - len(cell.voters) // 2 - 1
 
 
-def _can_change(draft: Draft, cell: Cell) -> bool:
-    """A majority is alive, else no change can be agreed on (and who leads cannot be asked)."""
-    nodes = draft.picture.nodes
-    alive = sum(node in nodes and not is_dead(nodes[node], draft.picture) for node in cell.voters)
-    return alive > len(cell.voters) // 2
-
-
 def _repaired(draft: Draft, cell: Cell) -> tuple[int, ...] | None:
     """Better voters for an unsound group, if there are any and a change can be agreed on."""
-    if draft.is_sound(cell) or not _can_change(draft, cell):
+    if draft.is_sound(cell) or not draft.has_majority(cell.voters):
         return None
     goal = _goal(draft, cell)
-    return None if goal == cell.voters and not cell.learners else goal
+    if (goal == cell.voters and not cell.learners) or not draft.has_majority(goal):
+        return None
+    return goal
 
 
 def _goal(draft: Draft, cell: Cell) -> tuple[int, ...]:
@@ -145,18 +140,19 @@ def _is_lost(draft: Draft, node: int) -> bool:
 
 
 def _superfluous(draft: Draft, keep: tuple[int, ...], leader: int) -> int:
-    """Which voter goes first: one that crowds a host, not the leader, the fullest."""
+    """Which voter goes first: one that crowds a host, one that is silent, not the leader, the fullest."""
 
-    def rank(node: int) -> tuple[bool, bool, int, int]:
+    def rank(node: int) -> tuple[bool, bool, bool, int, int]:
         rest = tuple(each for each in keep if each != node)
-        return draft.crowding(rest) < draft.crowding(keep), node != leader, draft.replicas[node], node
+        crowds = draft.crowding(rest) < draft.crowding(keep)
+        return crowds, not draft.is_heard(node), node != leader, draft.replicas[node], node
 
     return max(keep, key=rank)
 
 
 def _parted(draft: Draft, cell: Cell) -> tuple[int, ...] | None:
     crowds = draft.crowding(cell.voters)
-    if not crowds or not draft.is_sound(cell):
+    if not crowds or not draft.is_sound(cell) or not draft.has_majority(cell.voters):
         return None
     source = _superfluous(draft, cell.voters, cell.leader)
     rest = tuple(node for node in cell.voters if node != source)

@@ -77,7 +77,7 @@ class Reporter:
     """One node's reports.
 
     1. `_told` is what the leader of `_generation` has taken; a leader of another generation is told everything.
-    2. `_dirty` are groups of which something may be left to tell.
+    2. `_dirty` are groups of which something may be left to tell; `_loads` those that are not idle.
     """
 
     def __init__(self, holdings: Holdings, control: Control) -> None:
@@ -89,6 +89,7 @@ class Reporter:
         self._told: dict[int, _Told] = {}
         self._dirty: set[int] = set()
         self._applied: dict[int, int] = {}
+        self._loads: dict[int, int] = {}
 
     def run(self) -> Flow[None]:
         """Report for as long as the node lives."""
@@ -98,6 +99,7 @@ class Reporter:
 
     def report(self) -> Flow[None]:
         """Tell what there is to tell, in as many messages as it takes; stop at the first that is not taken."""
+        self._look()
         news = self._news()
         while True:
             batch = dict(list(news.items())[:RANGES_PER_REPORT_MAX])
@@ -112,10 +114,23 @@ class Reporter:
             if not news:
                 return
 
+    def _look(self) -> None:
+        """Once for each report: who may have changed, and how many entries each has applied meanwhile."""
+        for group in sorted({*self._holdings.changed(), *self._loads}):
+            self._dirty.add(group)
+            held = self._holdings.held(group)
+            self._loads.pop(group, None)
+            if held is None:
+                self._applied.pop(group, None)
+                continue
+            # Reports are half a second apart, but for some: close enough for a load that moves no rows by itself.
+            entries = held.applied - self._applied.get(group, held.applied)
+            self._applied[group] = held.applied
+            if entries > 0:
+                self._loads[group] = int(entries / REPORT_SECONDS)
+
     def _news(self) -> dict[int, Held | None]:
         """Groups whose present differs from what was told."""
-        for group in self._holdings.changed():
-            self._dirty.add(group)
         news: dict[int, Held | None] = {}
         for group in sorted(self._dirty):
             held = self._holdings.held(group)
@@ -169,19 +184,15 @@ class Reporter:
         for group, held in batch.items():
             if held is None:
                 self._told.pop(group, None)
-                self._applied.pop(group, None)
             else:
                 self._told[group] = _Told(held.replica, self._range_report(held))
-                self._applied[group] = held.applied
             self._dirty.discard(group)
         return True
 
     def _range_report(self, held: Held) -> RangeReport | None:
         if not held.term or held.descriptor is None:
             return None
-        # Reports are half a second apart, but for the first: close enough for a load that moves no data by itself.
-        entries = held.applied - self._applied.get(held.group, held.applied)
-        load = int(entries / REPORT_SECONDS)
+        load = self._loads.get(held.group, 0)
         return RangeReport(held.descriptor, held.next_replica, held.term, held.size, load)
 
     def _differs(self, held: Held | None, told: _Told | None) -> bool:

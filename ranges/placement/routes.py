@@ -61,25 +61,21 @@ class Routes:
 
     def is_news(self, descriptor: Descriptor) -> bool:
         """Whether `take` would take it."""
-        known = self._by_group.get(descriptor.group)
-        if known is not None and epoch(descriptor) <= epoch(known.descriptor):
-            return False
-        return all(each.descriptor.span_version < descriptor.span_version for each in self._overlapped(descriptor))
+        return self._beaten(descriptor) is not None
 
     def take(self, placed: Placed) -> Taken | None:
         """Take a descriptor if it is news. What it overlaps is older: clipped if it begins before, else dropped."""
         descriptor = placed.descriptor
-        if not self.is_news(descriptor):
+        beaten = self._beaten(descriptor)
+        if beaten is None:
             return None
-        removed: list[Placed] = []
-        written: list[Placed] = []
         known = self._by_group.get(descriptor.group)
-        if known is not None:
-            removed.append(known)
-        for older in self._overlapped(descriptor):
-            removed.append(older)
-            if older.descriptor.start < descriptor.start:  # a split leaves the left side where it was
-                written.append(replace(older, descriptor=replace(older.descriptor, end=descriptor.start)))
+        removed = beaten if known is None else [known, *beaten]
+        written = [
+            replace(older, descriptor=replace(older.descriptor, end=descriptor.start))
+            for older in beaten
+            if older.descriptor.start < descriptor.start  # a split leaves the left side where it was
+        ]
         written.append(placed)
         for each in removed:
             self._remove(each)
@@ -105,11 +101,17 @@ class Routes:
                 return bytes(start)
         return key
 
-    def _overlapped(self, descriptor: Descriptor) -> list[Placed]:
-        """Those of other groups that share a key with it."""
-        starts = self._by_start.irange(self._first_start(descriptor.start), descriptor.end, inclusive=(True, False))
-        shared = [self._by_start[start] for start in starts]
-        return [each for each in shared if each.descriptor.group != descriptor.group]
+    def _beaten(self, descriptor: Descriptor) -> list[Placed] | None:
+        """Those of other groups that share a key with a newer descriptor; None if it is not newer than all it meets."""
+        known = self._by_group.get(descriptor.group)
+        if known is not None and epoch(descriptor) <= epoch(known.descriptor):
+            return None
+        first = self._first_start(descriptor.start)
+        starts = self._by_start.irange(first, descriptor.end, inclusive=(True, False))
+        beaten = [self._by_start[start] for start in starts if self._by_start[start] is not known]
+        if any(each.descriptor.span_version >= descriptor.span_version for each in beaten):
+            return None
+        return beaten
 
     def _insert(self, placed: Placed) -> None:
         self._by_start[placed.descriptor.start] = placed

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+import argosy
 from argosy.cli import main, shown
 from bench.processes import free_ports
 
@@ -44,8 +45,9 @@ def test_beyond_loopback_needs_tls_or_a_loud_word(tmp_path, listen):
 @pytest.mark.parametrize("listen", ["nowhere", "127.0.0.1:", "127.0.0.1:99999", ":::4480"])
 def test_an_address_that_is_none_is_told(tmp_path, listen):
     result = run("start", "--data", str(tmp_path / "n"), "--listen", listen)
-    assert result.exit_code in (1, 2)
-    assert "HOST:PORT" in result.output
+    assert result.exit_code == 1
+    assert listen in result.output
+    assert not (tmp_path / "n").exists()
 
 
 def test_text_from_data_is_made_harmless():
@@ -65,3 +67,49 @@ def test_sizes_have_units_that_fit():
 def test_json_is_json(capsys):
     shown.print_json({"key": "ä\n"})
     assert json.loads(capsys.readouterr().out) == {"key": "ä\n"}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with argosy.open(tmp_path_factory.mktemp("node") / "data", listen="127.0.0.1:0") as db:
+        db["a\x1b[31m"] = b"1"
+        yield db._runner._node.address
+
+
+def asked(address, *command):
+    result = run(*command, "--at", address, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def test_status(address):
+    result = run("status", "--at", address)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0].startswith("healthy: 1 nodes")
+    assert asked(address, "status")["healthy"] is True
+
+
+def test_nodes(address):
+    assert [row["address"] for row in asked(address, "nodes")] == [address]
+    assert address in run("nodes", "--at", address).output
+
+
+def test_a_split_shows_in_ranges(address):
+    before = len(asked(address, "ranges"))
+    result = run("split", "b\x1b", "--at", address)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    after = asked(address, "ranges")
+    assert len(after) == before + 1
+    assert "b\\x1b" in [row["start"] for row in after]
+    shown = run("ranges", "--at", address).output
+    assert "b\\x1b" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [("move", "1", "9"), ("move", "99", "1"), ("split", "0xzz")])
+def test_what_cannot_be_done_is_told_in_one_line(address, command):
+    result = run(*command, "--at", address)
+    assert result.exit_code in (1, 2)
+    assert result.output.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in result.output

@@ -15,9 +15,9 @@ from bench.processes import free_ports
 SECONDS = 30.0
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    with Cluster(str(tmp_path)) as made:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Cluster(str(tmp_path_factory.mktemp("cluster"))) as made:
         made.start(1)
         yield made
 

@@ -232,14 +232,14 @@ def test_a_gap_in_what_is_submitted_is_impossible() -> None:
 
 def test_a_missing_record_is_found() -> None:
     index = Index()
-    index.load(2, 1, [Header(1, 5, 1, (1, 0, 0), (0, 0), False)], [Piece(1, 4, 3, 1, b"", (b"x",))])
+    index.load(2, 1, [Header(1, 5, 1, 1, 0, 0, 0, 0, False)], [Piece(1, 4, 3, 1, b"\0", (b"x",))])
     with pytest.raises(DiskError, match="misses entries 1 to 2 of group 1"):
         index.finish()
 
 
 def test_entries_without_a_header_are_found() -> None:
     index = Index()
-    index.load(2, 1, [], [Piece(1, 4, 1, 1, b"", (b"x",))])
+    index.load(2, 1, [], [Piece(1, 4, 1, 1, b"\0", (b"x",))])
     with pytest.raises(DiskError, match="group 1"):
         index.finish()
 

@@ -66,7 +66,9 @@ class Machine(RuleBasedStateMachine):
         assert read == [(*place, value) for place, value in sorted(self.model.items())]
 
     def disk(self, head: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return iter([(tail, value) for (each, tail), value in sorted(self.below.items()) if each == head and tail >= start])
+        return iter(
+            [(tail, value) for (each, tail), value in sorted(self.below.items()) if each == head and tail >= start]
+        )
 
     @rule(head=heads, start=some.sampled_from([*TAILS, b"\2", b"\3ad", b"\4"]))
     def look_from(self, head: bytes, start: bytes) -> None:

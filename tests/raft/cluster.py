@@ -15,18 +15,21 @@ from node.raft.membership import NOBODY, decode_configuration, node_of
 from node.raft.messages import Configuration, Entry, HardState, Member, Position, Ready
 from node.raft.settings import RaftSettings
 
+FRESH = HardState(0, 0, 0)
+START = Position(0, 0)
+
 
 @dataclass
 class Disk:
     """What survives a restart: the journal's part, and the state as of `applied`."""
 
-    hard: HardState = HardState(0, 0, 0)
-    base: Position = Position(0, 0)
+    hard: HardState = FRESH
+    base: Position = START
     entries: list[Entry] = field(default_factory=list)
     applied: int = 0
     rows: list[bytes] = field(default_factory=list)
     configuration: Configuration = NOBODY
-    restored: Position = Position(0, 0)  # the last snapshot that the state took
+    restored: Position = START  # the last snapshot that the state took
 
     def rebase(self) -> None:
         """At start: where the journal does not hold the restored position, the log begins there."""
@@ -113,7 +116,7 @@ class Cluster:
 
     def _chance(self, replica: int) -> Callable[[], float]:
         """Without a source of chance, timers run out in the order of the replicas."""
-        return self.chance or (lambda: min(0.9, replica / 10))
+        return self.chance or (lambda: min(0.9, replica / 5))
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -236,7 +239,12 @@ class Cluster:
         assert configuration == offer.configuration, "the offer's configuration is the snapshot's (traps 7)"
         node.rows, node.configuration = list(rows), configuration
         disk = node.disk
-        disk.applied, disk.rows, disk.configuration, disk.restored = offer.base.index, list(rows), configuration, offer.base
+        disk.applied, disk.rows, disk.configuration, disk.restored = (
+            offer.base.index,
+            list(rows),
+            configuration,
+            offer.base,
+        )
         node.raft.step(m.Restored(offer.base, configuration))
 
     # -- checks ----------------------------------------------------------------------------------------------------

@@ -21,9 +21,7 @@ def lone(
     """A replica whose durable log has entries of these terms. Its chance is 0.5, its clock 0."""
     entries = [Entry(each, m.Kind.COMMAND, b"%d" % place) for place, each in enumerate(terms, 1)]
     hard = HardState(term or max(terms, default=0), vote, 0)
-    return Raft(
-        replica, configuration, hard, Position(0, 0), entries, 0, RaftSettings(**settings), lambda: 0.5, 0.0
-    )
+    return Raft(replica, configuration, hard, Position(0, 0), entries, 0, RaftSettings(**settings), lambda: 0.5, 0.0)
 
 
 def ready(raft: Raft) -> Ready:

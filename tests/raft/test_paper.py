@@ -259,6 +259,8 @@ def test_thesis_3_10_a_transfer_that_does_not_end_is_given_up() -> None:
         raft.step(m.Tick(tick / 10))
         hear(raft, 3, m.HeartbeatReply(1, 0))
     assert raft.role is Role.LEADER and raft.accepts_proposals
+    raft.step(m.Transfer(2))
+    assert kinds(ready(raft), m.TimeoutNow) == [(2, m.TimeoutNow(1))], "and may be asked for again"
 
 
 def test_thesis_3_10_who_is_told_campaigns_at_once_and_others_vote_although_their_leader_lives() -> None:
@@ -291,7 +293,7 @@ def test_thesis_6_4_a_round_needs_a_quorum_that_answers_it_or_a_later_one() -> N
     assert not hear(raft, 2, m.HeartbeatReply(1, 0)).rounds, "an older round's answer"
     said = hear(raft, 2, m.HeartbeatReply(1, 1))
     assert said.rounds == [(7, 1), (8, 1)]
-    assert kinds(ready(raft), m.Heartbeat) == [(each, m.Heartbeat(1, 1, 2)) for each in (2, 3)]
+    assert kinds(said, m.Heartbeat) == [(each, m.Heartbeat(1, 1, 2)) for each in (2, 3)]
     assert not hear(raft, 3, m.HeartbeatReply(1, 1)).rounds
     assert hear(raft, 3, m.HeartbeatReply(1, 2)).rounds == [(9, 1)]
 

@@ -1,9 +1,9 @@
 """The verbs of tests/raft/*.txt, over tests/raft/cluster.py.
 
-    cluster 3 [learners=1] [leader=1] [support] [pre_vote=no] [check_quorum=no] [flight=2]
-    propose 1 "x"          tick 0.1 [n1 …] [until=leader]      deliver [n1] [n2] [only=Append]     drop (the same)
-    cut 1 [2]   heal       restart 1     disk 1 hold|write     change 1 voters=1,2 learners=3      transfer 1 2
-    read 1 7    compact 1 3              support by=2 for=1 stretch=1 seconds=5 [end]              status
+cluster 3 [learners=1] [leader=1] [support] [pre_vote=no] [check_quorum=no] [flight=2]
+propose 1 "x"          tick 0.1 [n1 …] [until=leader]      deliver [n1] [n2] [only=Append]     drop (the same)
+cut 1 [2]   heal       restart 1     disk 1 hold|write     change 1 voters=1,2 learners=3      transfer 1 2
+read 1 7    compact 1 3              support by=2 for=1 [stretch=1 seconds=5 [late]] [end]      status
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,10 +35,8 @@ class Script:
         self.states: dict[int, str] = {}
 
     def verbs(self) -> dict[str, Verb]:
-        names = (
-            "cluster propose tick deliver drop cut heal restart disk change transfer read compact support status".split()
-        )
-        return {name: self._printing(getattr(self, f"do_{name}")) for name in names}
+        names = [each for each in dir(self) if each.startswith("do_")]
+        return {name.removeprefix("do_"): self._printing(getattr(self, name)) for name in names}
 
     def _printing(self, act: Callable[[Command], None]) -> Verb:
         def verb(command: Command) -> Iterable[str]:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 
 class FakeView:
-    """`node.machine.View` in memory. `walks` counts how often a key's rows were begun to be walked."""
+    """`node.machine.View` in memory. `walks` counts walks over one key's rows, `scanned` the rows that scans gave."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[bytes, bytes], bytes] = {}
         self.tails: dict[bytes, list[bytes]] = {}
         self.walks = 0
+        self.scanned = 0
 
     def get(self, head: bytes, tail: bytes) -> bytes | None:
         return self.values.get((head, tail))
@@ -25,6 +26,7 @@ class FakeView:
         heads = [head for head in sorted(self.tails) if first <= head < last]
         for head in reversed(heads) if reverse else heads:
             for tail in list(self.tails[head]):
+                self.scanned += 1
                 yield head, tail, self.values[head, tail]
 
     def put(self, head: bytes, tail: bytes, value: bytes) -> None:

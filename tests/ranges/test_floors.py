@@ -14,9 +14,9 @@ keys, times = st.sampled_from(KEYS), st.integers(1, 60)
 
 
 class MemoryMachine(RuleBasedStateMachine):
-    """Tables of four keys and eight steps: most of what is read is forgotten."""
+    """Tables of four keys and four steps: most of what is read is forgotten."""
 
-    KEYS_MAX, SPANS_MAX = 4, 8
+    KEYS_MAX, SPANS_MAX = 4, 4
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ class RoomyMemoryMachine(MemoryMachine):
         assert all(self.memory.floor(key) == self.naive(key) for key in KEYS)
 
 
-MemoryMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
-RoomyMemoryMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+MemoryMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+RoomyMemoryMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestMemory = MemoryMachine.TestCase
 TestRoomyMemory = RoomyMemoryMachine.TestCase
 
@@ -139,6 +139,27 @@ def test_where_the_substeps_are_used_up_no_timestamp_is_chosen(what: str) -> Non
             memory.register(b"k", last)
     assert memory.choose(b"k", 5 * TICK, 5 * TICK, newest) == 0
     assert memory.choose(b"k", 6 * TICK, 5 * TICK, newest) == 6 * TICK
+
+
+def test_what_is_forgotten_of_spans_counts_for_all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors, "FLOOR_SPANS_MAX", 6)
+    memory = LeaderMemory()
+    for place, key in enumerate(KEYS, start=1):
+        memory.raise_span(key, key + b"x", place)
+        assert memory.floor(key) == place
+    assert 0 < memory.low < len(KEYS)
+    assert all(memory.floor(key) >= place for place, key in enumerate(KEYS, start=1))
+    assert memory.floor(b"zz") == memory.low, "a key that was in no span"
+
+
+def test_a_read_is_blocked_by_the_smallest_pending_write() -> None:
+    memory = LeaderMemory()
+    memory.register(b"k", 9)
+    memory.register(b"k", 5)
+    for at, expected in ((4, False), (5, True), (7, True), (9, True)):
+        assert memory.blocked(b"k", at) == expected
+        assert (memory.blocked_in(b"a", b"z", at) == b"k") == expected
+    assert memory.blocked_in(b"a", b"k", 9) is None and memory.blocked_in(b"l", b"z", 9) is None
 
 
 def test_who_is_parked_on_a_key_is_woken_once_by_its_release() -> None:

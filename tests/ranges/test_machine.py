@@ -191,7 +191,7 @@ def test_a_tick_that_comes_after_another_election_opens_nothing() -> None:
     fixture.machine.follow()
     fixture.machine.lead(2)
     assert next(duty, "done") == "done"
-    assert not fixture.machine.leading.open
+    assert not fixture.machine.leading.open and fixture.oracle == [12 * TICK], "nor is another one asked for"
 
 
 def test_who_does_not_lead_has_no_memory() -> None:
@@ -294,3 +294,8 @@ def test_a_range_of_one_key_has_no_middle() -> None:
     assert machine.sample_split_key() is None
     machine.rows.put_version(head(key("b")), 1, NAME, b"value")
     assert machine.sample_split_key() == key("b")
+
+
+def test_a_descriptor_prints_itself_in_one_line() -> None:
+    where = (Replica(5, 1, True), Replica(7, 2, False))
+    assert str(Descriptor(4, b"a", b"z", 2, 3, where)) == "g4 [b'a', b'z') v2.3 n5 n7?"

@@ -132,9 +132,10 @@ class RowsMachine(RuleBasedStateMachine):
         assert self.rows.size == sum(len(h) + len(t) + len(row) for (h, t), row in self.view.values.items())
         heads = [each for each, _, _ in self.rows.heads(head(KEYS[0]), head(b"\x11"))]
         assert heads == sorted(self.view.tails)
+        assert [each for each, _, _ in self.rows.heads(head(KEYS[0]), head(b"\x11"), reverse=True)] == heads[::-1]
 
 
-RowsMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+RowsMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestRows = RowsMachine.TestCase
 
 
@@ -160,3 +161,23 @@ def test_a_size_never_falls_below_zero() -> None:
     rows.size = 10  # a split has counted half of another size
     rows.settle(KEYS[0], NAMES[0], 0)
     assert rows.size == 0
+
+
+def test_a_deletion_goes_last_so_that_what_it_deletes_never_shows_again() -> None:
+    rows = KeyRows(FakeView())
+    for at, value in ((1, b"1"), (2, b"2"), (3, b"3"), (4, None)):
+        rows.put_version(head(KEYS[0]), at, NAMES[0], value)
+    assert rows.collect(head(KEYS[0]), 4, 2) == (2, False)
+    assert rows.at(head(KEYS[0]), 4) == (None, None) and rows.standing(head(KEYS[0])) == (None, 4)
+    assert rows.collect(head(KEYS[0]), 4, 2) == (2, True)
+    assert rows.size == 0
+
+
+def test_verdicts_and_bars_go_by_the_s_of_their_attempts() -> None:
+    rows = KeyRows(FakeView())
+    for start, name in ((4, NAMES[0]), (5, NAMES[1])):
+        rows.put_verdict(KEYS[0], name, start, 9)
+        rows.put_bar(KEYS[0], name, start)
+    assert rows.collect(head(KEYS[0]), 4, 9) == (2, True)
+    assert rows.verdict(KEYS[0], NAMES[0]) is None and rows.verdict(KEYS[0], NAMES[1]) == 9
+    assert not rows.survey(head(KEYS[0]), NAMES[0], 1)[1] and rows.survey(head(KEYS[0]), NAMES[1], 1)[1]

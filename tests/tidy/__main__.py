@@ -3,13 +3,14 @@
 import sys
 from pathlib import Path
 
-from tests.tidy import imports, prose, sizes
+from tests.tidy import dead, imports, prose, sizes
 
 CHECKS = (
     sizes.long_files,
     sizes.long_functions,
     imports.foreign_imports,
     imports.core_imports,
+    dead.dead_code,
     prose.broken_references,
     prose.unfinished_words,
     prose.sleeping_tests,

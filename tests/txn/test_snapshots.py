@@ -82,7 +82,7 @@ def finish(stage: Watched, attempt: Attempted, how: str) -> None:
         attempt.commits.clear()  # once
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=30))
 def test_a_served_read_never_changes(script: list[tuple[str, ...]]) -> None:
     stage = Watched()

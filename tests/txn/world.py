@@ -9,6 +9,7 @@ import heapq
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from node.codec import decode, encode
@@ -152,9 +153,10 @@ class World:
         self.people: list[Person] = []
         self.answers: dict[int, Callable[[Any], None]] = {}
         edges = (FIRST_KEY, *splits, LAST_KEY)
-        for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False), 1):
+        for number, (start, end) in enumerate(pairwise(edges), 1):
             self.begin_group(number, first_mark(start, end))
             self.lead(self.groups[number], self.rng.choice(NODES))
+        self.newest_group = len(self.groups)
         self.catalog = [group.machine.descriptor for group in self.groups.values()]
         for name in ("elections", "crashes", "splits"):
             self.plan(name)
@@ -320,7 +322,8 @@ class World:
 
             flows.now = self.now
             flows.start(wait.flow, ended)
-        self.after(wait.seconds, lambda: self.wake(group, token, row))
+        # Never less than a clock can tell: what is left of a wait may be too small to move it.
+        self.after(max(wait.seconds, 1e-3), lambda: self.wake(group, token, row))
 
     def wake(self, group: Group, token: Hashable, only: Any = None) -> None:
         rows = group.parked.get(token, [])
@@ -429,9 +432,11 @@ class World:
         keys = sorted(self.split_keys())
         inside = [key for key in keys if group.machine.start < key < group.machine.end]
         if inside and group.serves:
-            order = Split(self.rng.choice(inside), len(self.groups) + 1)
-            request = Request(-1, 0, group.number, group.machine.span_version, encode(order), order, self.now)
-            self.answers[-1] = lambda _: None
+            self.newest_group += 1  # never used twice, whatever becomes of the order
+            order = Split(self.rng.choice(inside), self.newest_group)
+            self.sequence += 1
+            request = Request(self.sequence, 0, group.number, group.machine.span_version, encode(order), order, self.now)
+            self.answers[self.sequence] = lambda _: None
             outcome = group.machine.admit(request, self.now)
             if type(outcome) is Proposal:
                 self.propose(group, outcome.stamp + request.body, request)

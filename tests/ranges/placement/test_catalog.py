@@ -4,7 +4,7 @@ import pytest
 
 from node.codec import decode, encode
 from node.machine import Answer, Request
-from node.messages import Done, DropReplica, Refused
+from node.messages import Done, Refused
 from node.raft.messages import Configuration, Member
 from ranges.descriptor import Descriptor, Replica
 from ranges.keys import TICK
@@ -31,21 +31,7 @@ from ranges.placement.messages import (
     TicksAre,
 )
 from tests.ranges.fakes import FakeView
-from tests.ranges.placement.world import CLUSTER, World
-
-
-def descriptor(group: int, start: bytes, end: bytes, span: int, configuration: int, *nodes: int) -> Descriptor:
-    replicas = tuple(Replica(node, place + 1, True) for place, node in enumerate(nodes))
-    return Descriptor(group, start, end, span, configuration, replicas)
-
-
-EVERYTHING = descriptor(1, b"\x01", b"\xff", 1, 0, 1)
-
-
-def joined(world: World, nodes: int) -> None:
-    for node in range(2, nodes + 1):
-        world.ask(Join(bytes((node,)) * 16, f"host{node}:{node}"))
-
+from tests.ranges.placement.world import CLUSTER, EVERYTHING, World, descriptor, joined
 
 # -- ticks -----------------------------------------------------------------------------------------------------------
 
@@ -143,21 +129,42 @@ def test_addresses_are_told_when_they_have_changed() -> None:
     assert taken.addresses == ((1, "host1:1"),)
     assert world.ask(Report(1, 0, "host1:1", taken.generation, taken.seen)).addresses == ()
     joined(world, 2)
-    assert world.ask(Report(1, 0, "host1:1", taken.generation, taken.seen)).addresses == ((1, "host1:1"), (2, "host2:2"))
+    assert world.ask(Report(1, 0, "host1:1", taken.generation, taken.seen)).addresses == (
+        (1, "host1:1"),
+        (2, "host2:2"),
+    )
+
+
+def silences(world: World) -> list[int]:
+    return [each.silent_milliseconds for each in world.ask(ListNodes()).nodes]
 
 
 def test_a_new_leader_counts_silence_from_its_own_beginning() -> None:
     world = World()
     world.lead(1)
     joined(world, 2)
-    world.now = 100.0
+    world.run(100.0)
+    assert silences(world) == [100_000, 100_000]
     world.catalog.follow()
     world.lead(2)
-    assert [each.silent_milliseconds for each in world.ask(ListNodes()).nodes] == [0, 0]
-    world.now = 101.0
+    assert silences(world) == [0, 0]
+    world.run(1.0)
     world.report(2)
-    world.now = 103.0
-    assert [each.silent_milliseconds for each in world.ask(ListNodes()).nodes] == [3000, 2000]
+    world.run(2.0)
+    assert silences(world) == [3000, 2000]
+
+
+def test_a_leader_that_slept_calls_nobody_dead() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.run(1.0)
+    world.report(1)
+    world.now += 1000.0
+    world.settle()
+    assert silences(world) == [0, 0]
+    world.run(1.0)
+    assert silences(world) == [1000, 1000]
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
@@ -171,7 +178,8 @@ def test_a_lookup_names_ranges_nodes_and_leaders() -> None:
     right = descriptor(2, b"\x10m", b"\xff", 2, 1, 3)
     world.ask(PutDescriptors((left, right), (3, 2)))
     world.report(3, RangeReport(right, 2, 5, 1000, 7))
-    assert world.ask(Lookup(b"\x10a", 1)) == RoutesAre((left,), ((1, "host1:1"), (2, "host2:2")), (0,))
+    routes = RoutesAre((left,), ((1, "host1:1"), (2, "host2:2")), (0,), ((1, "host1:1"),))
+    assert world.ask(Lookup(b"\x10a", 1)) == routes
     assert world.ask(Lookup(b"\x10a", 9)).leaders == (0, 3)
     assert world.ask(Lookup(b"\x10m", 9)).descriptors == (right,)
 
@@ -179,9 +187,7 @@ def test_a_lookup_names_ranges_nodes_and_leaders() -> None:
 def test_ranges_are_listed_in_pages() -> None:
     world = World()
     world.lead(1)
-    world.ask(
-        PutDescriptors((descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)), (2, 2))
-    )
+    world.ask(PutDescriptors((descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)), (2, 2)))
     first = world.ask(ListRanges(b"", 1))
     assert ([each.descriptor.group for each in first.ranges], first.more) == ([1], b"m")
     rest = world.ask(ListRanges(first.more, 1))
@@ -194,94 +200,7 @@ def test_group_ids_are_never_handed_out_twice() -> None:
     assert [world.ask(AllocateGroup()) for _ in range(2)] == [Allocated(2), Allocated(3)]
 
 
-def test_a_report_is_answered_when_the_catalog_has_taken_what_it_tells() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 2)
-    moved = descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2)
-    before = len(world.entries)
-    assert world.report(1, RangeReport(moved, 3, 1, 10, 0)).generation == 1
-    assert world.entries[before:] == [PutDescriptors((moved,), (3,))]
-    world.report(1, RangeReport(moved, 3, 1, 20, 0))
-    assert len(world.entries) == before + 1, "a size alone costs no entry"
-    assert world.ask(ListRanges(b"", 1)).ranges[0].size == 20
-
-
-def test_left_and_right_are_reported_together() -> None:
-    world = World()
-    world.lead(1)
-    left, right = descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)
-    world.report(1, RangeReport(left, 2, 1, 10, 0), beside=(right,))
-    assert world.ask(Lookup(b"\x01", 9)).descriptors == (left, right)
-
-
-def test_a_report_to_a_leader_of_another_generation_is_not_taken_in() -> None:
-    world = World()
-    world.lead(1)
-    world.catalog.follow()
-    world.lead(2)
-    moved = descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2)
-    reply = world.report(1, RangeReport(moved, 3, 1, 10, 0), generation=1)
-    assert reply.generation == 2
-    assert world.ask(Lookup(b"\x01", 1)).descriptors == (EVERYTHING,)
-
-
-def test_a_leader_of_an_older_term_is_not_believed() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 2)
-    world.report(2, RangeReport(EVERYTHING, 2, 5, 10, 0))
-    world.report(1, RangeReport(EVERYTHING, 2, 4, 10, 0))
-    assert world.ask(ListRanges(b"", 1)).ranges[0].leader == 2
-
-
-# -- replicas that are no members any more -----------------------------------------------------------------------------
-
-
-def test_a_removed_replica_is_to_be_dropped_until_it_is_gone() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 3)
-    world.ask(PutDescriptors((descriptor(1, b"\x01", b"\xff", 1, 1, 1, 2),), (3,)))
-    assert world.report(2, holding=((1, 2),)).drops == ()
-    without = Descriptor(1, b"\x01", b"\xff", 1, 2, (Replica(1, 1, True), Replica(3, 3, True)))
-    world.ask(PutDescriptors((without,), (4,)))
-    assert world.report(2).drops == (DropReplica(1, 2),)
-    assert world.report(2).drops == (DropReplica(1, 2),)
-    assert world.report(2, gone=(1,)).drops == ()
-
-
-def test_a_replica_newer_than_the_catalog_is_not_dropped() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 2)
-    assert world.report(2, holding=((1, 2),)).drops == (), "the catalog's descriptor had not handed out id 2 yet"
-    assert world.report(2, holding=((5, 1),)).drops == (), "a right side that the catalog does not know yet"
-
-
-def test_a_new_leader_finds_leftovers_in_full_reports() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 2)
-    world.ask(PutDescriptors((Descriptor(1, b"\x01", b"\xff", 1, 2, (Replica(1, 1, True),)),), (3,)))
-    world.catalog.follow()
-    world.lead(2)
-    assert world.report(2, holding=((1, 2),), whole=True).drops == (DropReplica(1, 2),)
-    assert world.report(2, whole=True).drops == (), "what a full report does not name is not there"
-
-
-def test_group_zero_confirms_its_own_former_members() -> None:
-    world = World()
-    world.lead(1)
-    joined(world, 2)
-    world.catalog.configuration = Configuration(2, 3, (Member(1, 1), Member(2, 2)))
-    assert world.report(2, holding=((0, 2),)).drops == ()
-    world.catalog.configuration = Configuration(3, 3, (Member(1, 1),))
-    assert world.report(2).drops == (DropReplica(0, 2),)
-    assert world.report(1).routes == ((1, "host1:1"),)
-
-
-# -- the machine -------------------------------------------------------------------------------------------------------
+# -- the machine -----------------------------------------------------------------------------------------------------
 
 
 def history() -> list[Any]:
@@ -289,7 +208,9 @@ def history() -> list[Any]:
         Join(b"t" * 16, "host2:2", (("host", "b"),)),
         ExtendWindow(5000),
         AllocateGroup(),
-        PutDescriptors((descriptor(2, b"\x10m", b"\xff", 2, 1, 1, 2), descriptor(1, b"\x01", b"\x10m", 2, 1, 1)), (3, 2)),
+        PutDescriptors(
+            (descriptor(2, b"\x10m", b"\xff", 2, 1, 1, 2), descriptor(1, b"\x01", b"\x10m", 2, 1, 1)), (3, 2)
+        ),
         SetRules(Rules(5, 1000, 9, 3000)),
         SetNodeState(2, "draining"),
         Join(b"t" * 16, "host2:3"),
@@ -379,7 +300,7 @@ def test_every_message_comes_back_from_its_bytes() -> None:
         assert decode(encode(command)) == command
 
 
-# -- for people --------------------------------------------------------------------------------------------------------
+# -- for people ------------------------------------------------------------------------------------------------------
 
 
 def test_the_status_of_a_fresh_node() -> None:
@@ -399,14 +320,14 @@ def test_the_status_counts_what_deaths_have_done() -> None:
     world.report(3, RangeReport(three, 4, 1, 0, 0))
     status = world.ask(ClusterStatus())
     assert (status.healthy, status.failures) == (True, 1)
-    world.now = 4.0
+    world.run(4.0)
     world.report(1)
     world.report(2)
-    world.now = 6.0
+    world.run(2.0)
     status = world.ask(ClusterStatus())
     assert (status.healthy, status.failures, status.dead) == (False, 0, (3,))
     assert (status.short, status.stopped, status.leaderless) == (2, 0, 1)
-    world.now = 10.0
+    world.run(4.0)
     world.report(1)
     status = world.ask(ClusterStatus())
     assert (status.dead, status.short, status.stopped) == ((2, 3), 2, 2)

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from ranges.placement.messages import MoveLeader, Rules
-from ranges.placement.picture import CONTROL_GROUP, Facts, NodeView, Picture
 from ranges.placement.moves import ChangeReplicas, Move
+from ranges.placement.picture import CONTROL_GROUP, Facts, NodeView, Picture
 from ranges.placement.policy import decide
 
 

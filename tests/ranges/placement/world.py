@@ -12,14 +12,29 @@ from node.messages import AskProgress, ChangeMembers, Done, NoGroup, NotLeader, 
 from node.raft.membership import changed, left, members
 from node.raft.messages import Configuration, Member
 from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
-from ranges.descriptor import Descriptor, replicas_of
+from ranges.descriptor import Descriptor, Replica, replicas_of
 from ranges.directory import Directory
 from ranges.placement.catalog import Catalog, Drive
-from ranges.placement.messages import RangeReport, Report, Rules
+from ranges.placement.messages import Join, RangeReport, Report, Rules
 from ranges.placement.rows import bootstrap_rows
 from tests.ranges.fakes import FakeView
 
 CLUSTER = b"c" * 16
+
+
+def descriptor(group: int, start: bytes, end: bytes, span: int, configuration: int, *nodes: int) -> Descriptor:
+    """A range on these nodes, with replica ids from 1 on."""
+    replicas = tuple(Replica(node, place + 1, True) for place, node in enumerate(nodes))
+    return Descriptor(group, start, end, span, configuration, replicas)
+
+
+EVERYTHING = descriptor(1, b"\x01", b"\xff", 1, 0, 1)
+
+
+def joined(world: "World", nodes: int) -> None:
+    """Nodes 2 to `nodes` join."""
+    for node in range(2, nodes + 1):
+        world.ask(Join(bytes((node,)) * 16, f"host{node}:{node}"))
 
 
 class FakeGroup:

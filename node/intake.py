@@ -1,0 +1,108 @@
+"""What becomes of a request when it reaches a node: a service's flow, an order to a group, a tick, or its group.
+
+Owns the way from a whole, decoded request to its group. Does not own frames (node/inbox.py) nor what a group does
+with it (node/group.py). Read next: node/group.py.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from node.flow import Flow
+from node.group import Group
+from node.machine import Request
+from node.messages import AskProgress, ChangeMembers, NoGroup, ProgressIs, Refused, TransferLeader
+from node.raft.messages import Change
+
+if TYPE_CHECKING:
+    from node.host import Host
+
+
+class Intake:
+    """The requests of one node that have not reached their group yet.
+
+    1. `_ticking` is emptied once in each round of a step: one question for all that came before it (O3, C2a).
+    """
+
+    def __init__(
+        self,
+        host: "Host",
+        services: Mapping[type, Callable[[Request], Flow[Any]]],
+        ticks: Callable[[int], Flow[int | None]],
+    ) -> None:
+        self._host = host
+        self._services = services
+        self._ticks = ticks
+        self._ticking: list[tuple[Group, Request]] = []
+
+    def take(self, request: Request) -> None:
+        """Send a request on its way."""
+        host, message = self._host, request.message
+        sort = getattr(message, "sort", None)
+        if sort == "service":
+            self._serve(request)
+            return
+        group = host.replicas.groups.get(request.group)
+        if group is None:
+            host.reply(request, NoGroup(request.group))
+            return
+        host.touch(group)
+        if sort is None:
+            self._order(group, request)
+        elif message.wants_tick and not request.tick:
+            self._ticking.append((group, request))
+        else:
+            group.take(request)
+
+    def _serve(self, request: Request) -> None:
+        host, service = self._host, self._services.get(type(request.message))
+        if service is None:
+            name = type(request.message).__name__
+            host.reply(request, Refused(f"node {host.identity.node} does not offer {name}"))
+            return
+
+        def served(reply: Any, error: BaseException | None) -> None:
+            if error is not None:
+                raise error
+            host.reply(request, reply)
+
+        host.start(service(request), served)
+
+    def _order(self, group: Group, request: Request) -> None:
+        """The host's own messages to a group; anything else is not a request."""
+        host = self._host
+        match request.message:
+            case ChangeMembers(voters, learners):
+                group.change(request, Change(voters, learners))
+            case TransferLeader(node):
+                group.transfer(request, node)
+            case AskProgress():
+                host.reply(request, _progress(group))
+            case _:
+                host.reply(request, Refused(f"{type(request.message).__name__} is not a request"))
+
+    def ask_ticks(self) -> None:
+        """Fetch one tick for each that wants one; on silence their senders send again."""
+        if not self._ticking:
+            return
+        host = self._host
+        rows, self._ticking = self._ticking, []
+
+        def got(first: int | None, error: BaseException | None) -> None:
+            if error is not None:
+                raise error
+            if first is None:
+                return
+            for place, (group, request) in enumerate(rows):
+                request.tick = first + (place << 16)
+                if host.replicas.groups.get(group.number) is group:
+                    host.touch(group)
+                    group.take(request)
+
+        host.start(self._ticks(len(rows)), got)
+
+
+def _progress(group: Group) -> Any:
+    if not group.leading:
+        return group.not_leader()
+    rows = tuple((group.node_of(each.replica), each.match) for each in group.raft.status().progress)
+    return ProgressIs(group.raft.last.index, rows)

@@ -1,0 +1,110 @@
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.flow import Flow
+from node.ports import Identity
+from node.raft.messages import Configuration, Member
+from ranges.machine import RangeMachine, first_mark
+from ranges.placement.holdings import HostHoldings
+from tests.ranges.fakes import FakeView
+
+TWO = Configuration(3, 7, (Member(1, 1), Member(4, 2)))
+
+
+@dataclass
+class FakeRaft:
+    applied: int = 5
+
+
+@dataclass(eq=False)
+class FakeGroup:
+    machine: Any
+    replica: int = 1
+    leading: int = 0
+    configuration: Configuration = TWO
+    raft: FakeRaft = field(default_factory=FakeRaft)
+
+
+class FakeReplicas:
+    def __init__(self) -> None:
+        self.groups: dict[int, FakeGroup] = {}
+        self.dropped: list[tuple[int, int]] = []
+
+    def drop(self, group: int, replica: int) -> None:
+        self.dropped.append((group, replica))
+
+
+class FakeHost:
+    def __init__(self) -> None:
+        self.identity = Identity(b"c" * 16, 1, 2, "host1:1")
+        self.replicas = FakeReplicas()
+
+
+def machine() -> RangeMachine:
+    def settle(_: Any) -> Flow[None]:
+        raise AssertionError("nothing to settle")
+
+    def tick() -> Flow[int | None]:
+        return None
+        yield
+
+    made = RangeMachine(3, FakeView(), first_mark(b"\x01", b"\xff"), settle, tick)
+    made.configuration = TWO
+    return made
+
+
+def holdings() -> tuple[FakeHost, HostHoldings]:
+    host = FakeHost()
+    return host, HostHoldings(host, lambda addresses, routes: None)  # type: ignore[arg-type]
+
+
+def test_only_groups_that_moved_are_named_again() -> None:
+    host, each = holdings()
+    host.replicas.groups = {3: FakeGroup(machine()), 4: FakeGroup(None)}
+    assert sorted(each.changed()) == [3, 4]
+    assert sorted(each.changed()) == []
+    host.replicas.groups[3].raft.applied = 6
+    assert sorted(each.changed()) == [3]
+    host.replicas.groups[4].leading = 9
+    assert sorted(each.changed()) == [4]
+    del host.replicas.groups[4]
+    assert sorted(each.changed()) == [4]
+    assert sorted(each.changed()) == []
+
+
+def test_a_range_is_described_by_its_machine_and_its_members() -> None:
+    host, each = holdings()
+    host.replicas.groups = {3: FakeGroup(machine(), leading=8)}
+    held = each.held(3)
+    assert held is not None
+    assert held.descriptor is not None
+    assert (held.group, held.replica, held.term, held.next_replica, held.applied) == (3, 1, 8, 7, 5)
+    assert (held.descriptor.configuration_version, [each.node for each in held.descriptor.replicas]) == (3, [1, 2])
+    assert held.beside is None
+    assert each.who() == (1, 2, "host1:1")
+
+
+def test_the_right_side_of_a_split_stands_beside() -> None:
+    host, each = holdings()
+    split = machine()
+    split.split(b"m", 9, TWO)
+    host.replicas.groups = {3: FakeGroup(split)}
+    held = each.held(3)
+    assert held is not None
+    assert held.beside is not None
+    assert (held.beside.group, held.beside.start, held.beside.end) == (9, b"m", b"\xff")
+
+
+def test_what_is_no_range_is_only_held() -> None:
+    host, each = holdings()
+    host.replicas.groups = {0: FakeGroup(None, replica=2, leading=4)}
+    held = each.held(0)
+    assert held is not None
+    assert (held.group, held.replica, held.term, held.descriptor) == (0, 2, 0, None)
+    assert each.held(8) is None
+
+
+def test_a_drop_reaches_the_host() -> None:
+    host, each = holdings()
+    each.drop(3, 1)
+    assert host.replicas.dropped == [(3, 1)]

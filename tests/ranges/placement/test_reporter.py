@@ -1,0 +1,199 @@
+from dataclasses import replace
+from typing import Any
+
+from node.flow import Flow, Send
+from node.messages import DropReplica
+from ranges.descriptor import Descriptor, Replica
+from ranges.placement.config import RANGES_PER_REPORT_MAX
+from ranges.placement.messages import Join, Lookup, PutDescriptors, Report
+from ranges.placement.reporter import Held, Reporter
+from tests.ranges.placement.world import World
+
+
+def held(group: int, start: bytes = b"\x01", end: bytes = b"\xff", term: int = 1, **more: Any) -> Held:
+    descriptor = Descriptor(
+        group, start, end, more.pop("span", 1), more.pop("configuration", 1), (Replica(1, 1, True),)
+    )
+    return Held(group, 1, term, descriptor, 2, more.pop("beside", None), more.pop("size", 0), more.pop("applied", 0))
+
+
+class FakeHoldings:
+    """A node's replicas as a test sets them."""
+
+    def __init__(self) -> None:
+        self.replicas: dict[int, Held] = {}
+        self.touched: set[int] = set()
+        self.addresses: tuple[tuple[int, str], ...] = ()
+        self.routes: tuple[tuple[int, str], ...] = ()
+        self.dropped: list[tuple[int, int]] = []
+        self.asked = 0
+
+    def set(self, *replicas: Held) -> None:
+        for each in replicas:
+            self.replicas[each.group] = each
+            self.touched.add(each.group)
+
+    def who(self) -> tuple[int, int, str]:
+        return 1, 0, "host1:1"
+
+    def changed(self) -> list[int]:
+        touched, self.touched = sorted(self.touched), set()
+        return touched
+
+    def held(self, group: int) -> Held | None:
+        self.asked += 1
+        return self.replicas.get(group)
+
+    def learn(self, addresses: tuple[tuple[int, str], ...], routes: tuple[tuple[int, str], ...]) -> None:
+        self.addresses = addresses or self.addresses
+        self.routes = routes
+
+    def drop(self, group: int, replica: int) -> None:
+        self.dropped.append((group, replica))
+        del self.replicas[group]
+        self.touched.add(group)
+
+
+class Node(World):
+    """A world whose node reports to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holdings = FakeHoldings()
+        self.reporter = Reporter(self.holdings, self.control)
+        self.reports: list[Report] = []
+        self.lead(1)
+
+    def control(self, message: Any, seconds: float) -> Flow[Any]:
+        self.reports.append(message)
+        return (yield Send(0, 0, 0, message, seconds))
+
+    def tell(self) -> list[Report]:
+        self.reports = []
+        self.start(self.reporter.report())
+        return self.reports
+
+
+def told(node: Node) -> Node:
+    node.tell()
+    assert node.tell()[0].leading == ()
+    return node
+
+
+def test_the_first_report_is_told_whole_once_the_generation_is_known() -> None:
+    node = Node()
+    node.holdings.set(held(1))
+    first, second = node.tell()
+    assert (first.generation, second.generation, second.whole) == (0, 1, True)
+    assert [each.descriptor.group for each in second.leading] == [1]
+    assert second.holding == ((1, 1),)
+    assert node.holdings.routes == ((1, "host1:1"),)
+    assert node.catalog.picture.facts(1).leader == 1
+
+
+def test_nothing_that_is_known_is_told_again() -> None:
+    node = Node()
+    node.holdings.set(*(held(group) for group in range(1, 11)))
+    told(node)
+    (report,) = node.tell()
+    assert report == Report(1, 0, "host1:1", 1, node.catalog.memory.seen)  # type: ignore[union-attr]
+    node.holdings.asked = 0
+    node.tell()
+    assert node.holdings.asked == 0, "idle ranges are not even looked at"
+
+
+def test_a_change_is_told_alone() -> None:
+    node = Node()
+    node.holdings.set(held(1, end=b"m"), held(2, b"m"))
+    told(node)
+    node.holdings.set(held(2, b"m", configuration=2))
+    (report,) = node.tell()
+    assert [each.descriptor.configuration_version for each in report.leading] == [2]
+
+
+def test_a_lost_leadership_and_a_size_are_told_when_they_matter() -> None:
+    node = Node()
+    node.holdings.set(held(1, size=1000))
+    told(node)
+    node.holdings.set(held(1, size=1100))
+    assert node.tell()[0].leading == (), "a tenth more is no news"
+    node.holdings.set(held(1, size=1200))
+    assert [each.size for each in node.tell()[0].leading] == [1200]
+    node.holdings.set(held(1, size=1200, term=0))
+    assert node.tell()[0].holding == ((1, 1),)
+    assert node.tell()[0].holding == ()
+
+
+def test_load_is_entries_since_the_last_report() -> None:
+    node = Node()
+    node.holdings.set(held(1, applied=50))
+    told(node)
+    node.holdings.set(held(1, applied=550))
+    assert [each.load for each in node.tell()[0].leading] == [1000]
+    assert [each.load for each in node.tell()[0].leading] == [0], "it went idle, and says so"
+    assert node.tell()[0].leading == ()
+
+
+def test_silence_keeps_what_was_not_taken() -> None:
+    node = Node()
+    node.holdings.set(held(1))
+    told(node)
+    node.silent = {0}
+    node.holdings.set(held(1, configuration=2))
+    node.tell()
+    node.run(3)
+    node.silent = set()
+    assert len(node.tell()[0].leading) == 1
+
+
+def test_a_leader_of_another_generation_is_told_everything() -> None:
+    node = Node()
+    node.holdings.set(held(1))
+    told(node)
+    node.catalog.follow()
+    node.lead(2)
+    first, second = node.tell()
+    assert (first.leading, second.whole, len(second.leading)) == ((), True, 1)
+    assert node.catalog.picture.facts(1).leader == 1
+
+
+def test_much_is_told_in_pieces() -> None:
+    node = Node()
+    count = RANGES_PER_REPORT_MAX + 10
+    node.holdings.set(*(replace(held(group), descriptor=None) for group in range(1, count + 1)))
+    _, first, second = node.tell()
+    assert (len(first.holding), len(second.holding)) == (RANGES_PER_REPORT_MAX, 10)
+    assert (first.whole, second.whole) == (True, False)
+
+
+def test_a_drop_is_carried_out_and_told() -> None:
+    node = Node()
+    node.ask(Join(b"t" * 16, "host2:2"))
+    node.holdings.set(replace(held(1, term=0), descriptor=None))
+    told(node)
+    moved = Descriptor(1, b"\x01", b"\xff", 1, 2, (Replica(2, 2, True),))
+    node.ask(PutDescriptors((moved,), (3,)))
+    node.tell()
+    assert node.holdings.dropped == [(1, 1)]
+    assert node.tell()[0].gone == (1,)
+    assert node.catalog.memory.drops(1) == ()  # type: ignore[union-attr]
+    assert node.holdings.dropped == [(1, 1)]
+    assert DropReplica(1, 1) == DropReplica(1, 1)
+
+
+def test_a_split_is_told_with_its_right_side() -> None:
+    node = Node()
+    node.holdings.set(held(1))
+    told(node)
+    right = Descriptor(2, b"m", b"\xff", 2, 1, (Replica(1, 1, True),))
+    node.holdings.set(held(1, end=b"m", span=2, beside=right))
+    assert node.tell()[0].beside == (right,)
+    assert node.ask(Lookup(b"z", 1)).descriptors == (right,)
+
+
+def test_a_node_reports_for_as_long_as_it_lives() -> None:
+    node = Node()
+    node.reports = []
+    node.start(node.reporter.run())
+    node.run(2.0)
+    assert len(node.reports) == 1 + 1 + 4, "twice at first: the generation was not known; then every half second"

@@ -139,6 +139,8 @@ class Cluster:
         """Wait until so many nodes are known and every range has its replicas, alive."""
 
         def healthy() -> bool:
+            if len(self.living()) < nodes:
+                raise BenchFailed(f"{nodes} nodes are to be healthy, but only {len(self.living())} processes run")
             status = self.order(ClusterStatus())
             voters = min(nodes, status.rules.replicas)
             whole = all(sum(each.voter for each in found.descriptor.replicas) >= voters for found in self.ranges())
@@ -174,7 +176,7 @@ class Cluster:
                 while not isinstance(reply, Done):
                     if connection.clock.now() > until:
                         raise BenchFailed(f"no split at {key!r} within {seconds:.0f} s; last: {reply}")
-                    reply = yield from connection.control(SplitRange(USER + key), CALL_SECONDS)
+                    reply = yield from connection.core.router.control(SplitRange(USER + key), CALL_SECONDS)
                     if not isinstance(reply, Done):
                         yield Sleep(POLL_SECONDS)  # the range rests from its last change
 

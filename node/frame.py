@@ -68,16 +68,14 @@ class FrameDecoder:
     def feed(self, received: bytes | memoryview) -> list[tuple[int, Any]]:
         """The frames, (kind, payload), that are whole now. Nothing of `received` is held. Raises `Malformed`."""
         rest = self._rest
-        if not rest:
-            return self._parse(memoryview(received))
-        rest += received
-        if len(rest) < self._need:
-            return []
-        self._rest = bytearray()
-        return self._parse(memoryview(rest))
-
-    def _parse(self, view: memoryview) -> list[tuple[int, Any]]:
+        if rest:
+            rest += received
+            if len(rest) < self._need:
+                return []
+            self._rest = bytearray()
+            received = rest
         frames: list[tuple[int, Any]] = []
+        view = memoryview(received)
         start, size, head = 0, len(view), HEADER.size
         self._need = head
         while size - start >= head:

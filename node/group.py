@@ -227,6 +227,8 @@ class Group:
         elif not target:
             self.node.reply(request, Refused(f"node {node} has no voter of group {self.number}"))
         else:
+            if self.proposals:  # what was admitted is proposed first: nothing admitted is left behind
+                self._propose()
             if target != self.replica:
                 self.raft.step(Transfer(target))
             self.node.reply(request, Done())

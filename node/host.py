@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import node.wire  # noqa: F401  (registers what Raft says with the codec)
 from node.codec import encode
 from node.config import INBOX_REQUESTS_MAX, Settings
 from node.errors import Malformed
@@ -189,6 +190,10 @@ class Host:
             self._touched[group] = None
             self._stirred[group.number] = None
             group.raft.step(self._tick)
+
+    def stir(self, number: int) -> None:
+        """A group has gone."""
+        self._stirred[number] = None
 
     def take_stirred(self) -> dict[int, None]:
         """Groups that were stepped, have come or have gone since the last call."""

@@ -76,15 +76,15 @@ def encode_record(number: int, headers: Sequence[Header], pieces: Sequence[Piece
     several: list[Terms] = []
     kinds = bytearray()
     bodies: list[bytes] = []
-    for group, origin, first, terms, kind, body in pieces:
-        count = len(body)
+    for group, origin, first, terms, kind, column in pieces:
+        count = len(column)
         if isinstance(terms, int):
             columns.append(_PIECE.pack(group, origin, first, count, terms))
         else:
             columns.append(_PIECE.pack(group, origin, first, count, _SEVERAL))
             several.append(terms)
         kinds += kind
-        bodies += body
+        bodies += column
     packed = b"".join([_HEADER.pack(*header) for header in headers])
     body = encode_plain((FORMAT, number, packed, b"".join(columns), several, bytes(kinds), bodies))
     return crc32(body).to_bytes(CHECKSUM_BYTES, "big") + body

@@ -27,6 +27,7 @@ from node.sockets import READ, WRITE, Listener, Place, Poller, connect_trouble, 
 from node.tls import Tls, TlsPipe
 
 RECEIVED_BYTES_MAX = 256 << 10  # one recv
+_new = tuple.__new__  # three times as fast as Frame(…)
 Resolve = Callable[[str, Callable[[list[Place] | str], None]], None]
 
 
@@ -123,6 +124,11 @@ class Links:
             self._listener.hear_again()
         events, self._events = self._events, []
         return events
+
+    def watched_ready(self) -> bool:
+        """Whether a descriptor of `watch` was ready in a poll since the last call."""
+        ready, self._poller.watched_ready = self._poller.watched_ready, False
+        return ready
 
     def close(self) -> None:
         """Close everything; nothing is told any more."""
@@ -299,9 +305,8 @@ class Links:
         """Bytes have come."""
         try:
             if link.up:
-                number, events = link.number, self._events
-                for kind, payload in link.frames(received):
-                    events.append(Frame(number, kind, payload))
+                frames = link.decoder.feed(received) if link.tls is None else link.frames(received)
+                self._events += [_new(Frame, (link.number, kind, payload)) for kind, payload in frames]
             else:
                 self._take_first(link, received)
         except Malformed as error:
@@ -350,7 +355,7 @@ class Links:
         dirty, self._dirty = self._dirty, []
         for link in dirty:
             link.dirty = False
-            if link.socket is not None and not link.writing:
+            if not link.writing and link.socket is not None:
                 self._write(link)
 
     def hang_up(self, number: int) -> None:

@@ -55,14 +55,14 @@ class Request:
     tick: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proposal:
     """Admitted: the leader's stamp, which stands before the command's bytes in the log entry."""
 
     stamp: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
     """Not now: begin again at the first rule when `token` is woken (L4), or when `flow`, run behind, has ended.
 
@@ -74,7 +74,7 @@ class Wait:
     seconds: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The reply to a request, an expected outcome: a registered message."""
 
@@ -94,7 +94,7 @@ class StartGroup:
     mark: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Applied:
     """What applying one entry gave: the same reply and effects on every replica.
 

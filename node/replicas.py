@@ -180,6 +180,7 @@ class Replicas:
             return
         group.stop()
         del self.groups[number]
+        self._host.stir(number)
         self.gone[number] = replica + 1
         span = None if group.machine is None else group.machine.span()
         self._state.forget(number, TOMBSTONE + (replica + 1).to_bytes(8), span)

@@ -83,6 +83,7 @@ class Poller:
         self._waiter.register(descriptor, READ)
         self._watched: dict[int, int] = {}
         self._woken = False
+        self.watched_ready = False  # a watched descriptor was; who looks after them sets it back
         self._wake_source, self._wake_target = os.pipe()
         for each in (self._wake_source, self._wake_target):
             os.set_blocking(each, False)
@@ -114,7 +115,7 @@ class Poller:
             del self._watched[descriptor]
         if events:
             self._watched[descriptor] = events
-            self._selector.register(descriptor, events, _nothing)
+            self._selector.register(descriptor, events, self._on_watched)
 
     def close(self) -> None:
         """Close the selector; the sockets are their owners'."""
@@ -123,13 +124,12 @@ class Poller:
         os.close(self._wake_source)
         os.close(self._wake_target)
 
+    def _on_watched(self) -> None:
+        self.watched_ready = True
+
     def _on_wake(self) -> None:
         os.read(self._wake_source, 64)
         self._woken = False
-
-
-def _nothing() -> None:
-    """A watched descriptor is ready: its owner looks for itself."""
 
 
 class Listener:

@@ -170,7 +170,8 @@ class RangeMachine:
         command: RangeCommand = request.message
         if request.span != self.span_version or not command.within(self.start, self.end):
             return Answer(self.refusal(request.span))
-        memory = self.leading
+        memory = self.memory
+        assert memory is not None, f"group {self.group} was asked to admit a write: it does not lead"
         if not memory.open:
             return Wait(("open", self.group), self._open(memory))
         return command.admit(self, request, now)

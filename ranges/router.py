@@ -111,10 +111,12 @@ class Router:
         if timestamp > self.told:
             self.told = timestamp
 
-    def note(self, group: int, node: int, reply: Any) -> None:
+    def note(self, descriptor: Descriptor, node: int, reply: Any) -> None:
         """A copy that its caller sent by itself came to nothing there: the next one shall go elsewhere."""
+        group = descriptor.group
         if reply is None or type(reply) is NoGroup:
-            self.directory.lead(group, 0)
+            others = [each.node for each in descriptor.replicas if each.node != node]
+            self.directory.lead(group, others[int(self.chance() * len(others))] if others else 0)
         elif type(reply) is NotLeader:
             self.directory.lead(group, reply.node if reply.node != node else 0)
 

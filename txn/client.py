@@ -17,7 +17,7 @@ from ranges.directory import Directory
 from ranges.router import Router
 
 DIAL_AGAIN_SECONDS = 0.2
-DIAL_SECONDS = 3.0  # a dial that has not come to an end by then is made again
+DIAL_SECONDS = 5.0  # a dial that has not come to an end by then is made again
 WAITING_REQUESTS_MAX = 10_000  # for one node that is being dialled
 SEED = 0  # as the node of a dial: whoever lives at a seed's address
 
@@ -52,7 +52,7 @@ class Client:
         self._sent_here: dict[int, set[int]] = {}
         self._outgoing: dict[int, list[Row]] = {}
         self._waiting: dict[int, list[Row]] = {}
-        self._dialled: dict[int, float] = {}
+        self._dial_from: dict[int, float] = {}
         self._unsent: list[tuple[int, int]] = []
         self._fresh: list[tuple[Flow[Any], Done | None]] = []
         if local:
@@ -70,10 +70,8 @@ class Client:
         """When `step` must be called next even if nothing happens, in seconds of the caller's clock."""
         if self._fresh or self._unsent:
             return self.flows.now
-        wake = self.flows.wake_at
-        if self._waiting:
-            wake = min(wake, self.flows.now + DIAL_AGAIN_SECONDS)
-        return wake
+        dials = [self._dial_from.get(node, 0.0) for node in self._waiting]
+        return min(self.flows.wake_at, *dials) if dials else self.flows.wake_at
 
     def hello(self) -> Hello:
         """What a client says first on a link."""
@@ -133,7 +131,8 @@ class Client:
         self._link_of[hello.node] = link
         self._node_of[link] = hello.node
         self._link_of.setdefault(HERE, link)
-        self._dialled.pop(hello.node, None)
+        self._dial_from.pop(hello.node, None)
+        self._dial_from.pop(SEED, None)
         for node in (hello.node, SEED):
             rows = self._waiting.pop(node, None)
             if rows:
@@ -142,6 +141,7 @@ class Client:
     def _on_link_down(self, event: LinkDown) -> None:
         node = self._node_of.pop(event.link, event.node)
         if event.link == -1:
+            self._dial_from[node] = self.flows.now + DIAL_AGAIN_SECONDS
             self._unsent += [(row[0], row[1]) for row in self._waiting.pop(node, ())]
             return
         for row in self._outgoing.pop(event.link, ()):
@@ -174,7 +174,7 @@ class Client:
     def _dial(self, now: float, effects: Effects) -> None:
         """Have nodes dialled for which something waits; what cannot be sent anywhere is told so."""
         for node in list(self._waiting):
-            if now - self._dialled.get(node, float("-inf")) < DIAL_AGAIN_SECONDS:
+            if now < self._dial_from.get(node, 0.0):
                 continue
             if node == SEED:
                 address = self._seeds[self._seed % len(self._seeds)] if self._seeds else None
@@ -184,5 +184,5 @@ class Client:
             if address is None:
                 self._unsent += [(row[0], row[1]) for row in self._waiting.pop(node)]
                 continue
-            self._dialled[node] = now
+            self._dial_from[node] = now + DIAL_SECONDS
             effects.dials.append((node, address))

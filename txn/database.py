@@ -62,7 +62,7 @@ class Database:
                 if type(reply) is Values:
                     router.hear(reply.at)
                     return reply.values[0]
-                router.note(found.group, node, reply)
+                router.note(found, node, reply)
         until = router.now() + self.seconds
         while True:
             call = yield from router.call(own, message, until - router.now())
@@ -94,7 +94,7 @@ class Database:
             if type(reply) is Committed:
                 router.hear(reply.commit)
                 return reply.commit
-            router.note(found.group, node, reply)
+            router.note(found, node, reply)
             call.open, call.span = int(reply is None), found.span_version
         return (yield from self._put_again(message, call))
 

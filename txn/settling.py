@@ -18,7 +18,7 @@ from typing import Any
 from node.flow import Flow, Gather
 from node.messages import Done
 from ranges.messages import Intent
-from ranges.router import TRY_SECONDS, Router
+from ranges.router import MOVED, TRY_SECONDS, Router
 from txn.config import GRACE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS_MAX
 from txn.endings import Bar, Settle, Verdict
 from txn.queries import Attempt, Fate
@@ -43,14 +43,15 @@ def _itself(key: bytes) -> bytes:
 
 
 class Settling:
-    """Settles through a router; keeps nothing between two attempts."""
+    """Settles through a router; keeps nothing between two attempts. `patience` is X3's: time, not safety."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, patience: float = PATIENCE_SECONDS) -> None:
         self._router = router
+        self._patience = patience
 
     def settle(self, intent: Intent) -> Flow[None]:
         """Turn the intent into a version, or remove it; ends without having done so where nobody answers."""
-        commit = yield from self.decide(intent.primary, intent.id, intent.S)
+        commit = yield from self.decide(intent.primary, intent.id, intent.S, self._patience)
         if commit is not None:
             message = Settle((intent.key,), intent.id, intent.S, commit)
             yield from self._router.call(intent.key, message, ASK_SECONDS)
@@ -117,7 +118,7 @@ class Settling:
         call = yield from self._router.call(keys[0], message, ASK_SECONDS, follow=alone)
         if type(call.reply) is Done:
             return True
-        if alone or call.reply is None:
+        if call.reply is not MOVED:
             return False
         done = yield Gather(tuple(self._settle_some((key,), name, start, commit) for key in keys))
         return all(done)

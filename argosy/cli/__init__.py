@@ -77,7 +77,7 @@ def start(**options: Any) -> None:
     run(**options)
 
 
-@main.command()
+@main.command(short_help="Is all well? Exit code 1 if not.")
 @asks
 def status(address: str, tls_dir: str | None, as_json: bool) -> None:
     """Is all well, and how many more nodes may die? Exit code 1 if not."""
@@ -105,7 +105,7 @@ def ranges(address: str, tls_dir: str | None, as_json: bool) -> None:
     orders.ranges(orders.Session(address, tls_dir, as_json))
 
 
-@main.command()
+@main.command(short_help="Split the range that holds KEY, at KEY.")
 @click.argument("key")
 @asks
 def split(key: str, address: str, tls_dir: str | None, as_json: bool) -> None:
@@ -131,7 +131,7 @@ def move(range_: int, node: int, source: int | None, address: str, tls_dir: str 
     orders.move(orders.Session(address, tls_dir, as_json), range_, node, source)
 
 
-@main.command()
+@main.command(short_help="Write a certificate for --tls-dir.")
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--authority", required=True, type=click.Path(file_okay=False), help="Folder of ca.key; made if absent.")
 @click.option("--client", is_flag=True, help="For a client, which can never stand for a node.")

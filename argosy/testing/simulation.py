@@ -8,13 +8,13 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import node.wire  # noqa: F401  (registers what Raft says with the codec)
 from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.linear import Violation
 from argosy.testing.nemesis import Nemesis
 from argosy.testing.workloads import WORKLOADS
 from argosy.testing.world import Station, World
+from node import wire  # noqa: F401  (registers what Raft says with the codec)
 from node.config import Settings
 from node.flow import Flow, Sleep
 from node.host import Host
@@ -122,8 +122,8 @@ class Simulation:
             "intents": safety.intents,
             "settled": safety.settled,
             "barred": safety.barred,
-            **{name: count for name, count in sorted(self.orders.items())},
-            **{name: count for name, count in sorted(self.workload.outcomes.items())},
+            **dict(sorted(self.orders.items())),
+            **dict(sorted(self.workload.outcomes.items())),
         }
 
     def _work(self, number: int, database: Database, end: float) -> Flow[None]:

@@ -122,8 +122,8 @@ class Bank(Tally):
     def _transfer(self, database: Database) -> Flow[None]:
         source, target = self.chance.sample(self.keys, 2)
         transaction = database.begin()
-        have = int((yield from transaction.get(source)))
-        had = int((yield from transaction.get(target)))
+        have = int((yield from transaction.get(source)) or 0)
+        had = int((yield from transaction.get(target)) or 0)
         amount = min(have, self.chance.randint(1, 30))
         transaction.put(source, b"%d" % (have - amount))
         transaction.put(target, b"%d" % (had + amount))

@@ -181,8 +181,9 @@ class BlockingDriver:
         while True:
             if engine.stopped is not None:
                 self._end_all()
-            self._begin_coming()
-            self._serve_waiting()
+            if self._coming or self._waiting:
+                self._begin_coming()
+                self._serve_waiting()
             if self._waiting:
                 self._waiting[0].leads = True
                 self._let_go(self._waiting[0])

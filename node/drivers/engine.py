@@ -113,12 +113,13 @@ class Engine:
     def _step(self, now: float, events: list[Any]) -> bool:
         host, journal, state = self._host, self._journal, self._state
         assert host is not None and journal is not None and state is not None, "attach first"
-        events += state.pump()
+        if self.links.watched_ready() or now >= self._watch_at:
+            events += state.pump()
+            self._watch(state, now, again=True)
         queue = self._events
         while queue:
             events.append(queue.popleft())
         if not events and now < host.wake_at:
-            self._watch(state, now)
             return False
         self.turns += 1
         effects = host.step(now, events)
@@ -144,12 +145,12 @@ class Engine:
             links.hang_up(link)
         links.flush()
 
-    def _watch(self, state: PumpedState, now: float) -> None:
-        """Have the descriptors of the state watched, as it names them now."""
+    def _watch(self, state: PumpedState, now: float, again: bool = False) -> None:
+        """Have the descriptors of the state watched, as it names them now; `again`: even if the numbers are the same."""
         wanted = state.filenos()
         writing = state.write_fileno() if state.wants_write() else -1
         current = (*wanted, writing)
-        if current == self._watched and now < self._watch_at:
+        if current == self._watched and not again:
             return
         links = self.links
         for descriptor in self._watched:

@@ -4,16 +4,14 @@ Owns the reading of a host's groups for reports, and hands on what the answers s
 Read next: ranges/placement/reporter.py, node/host.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
-from node.group import Group
 from node.host import Host
 from ranges.machine import RangeMachine
 from ranges.messages import StaleSpan
 from ranges.placement.reporter import Held
 
 Learn = Callable[[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]], None]
-_Sign = tuple[int, int, int, int]
 
 
 class HostHoldings:
@@ -21,7 +19,6 @@ class HostHoldings:
 
     def __init__(self, host: Host, learn: Learn) -> None:
         self._host = host
-        self._signs: dict[int, _Sign] = {}
         self.learn = learn
 
     def who(self) -> tuple[int, int, str]:
@@ -29,15 +26,9 @@ class HostHoldings:
         identity = self._host.identity
         return identity.node, identity.life, identity.address
 
-    def changed(self) -> Iterator[int]:
-        """Groups whose sign (replica, term it leads in, configuration, applied index) is not what it was."""
-        before, self._signs = self._signs, {}
-        signs = self._signs
-        for number, group in self._host.replicas.groups.items():
-            sign = signs[number] = _sign(group)
-            if before.pop(number, None) != sign:
-                yield number
-        yield from before
+    def changed(self) -> Iterable[int]:
+        """Groups that were stepped, have come or gone since the last call (all at first); who sleeps costs nothing."""
+        return self._host.take_stirred()
 
     def held(self, group: int) -> Held | None:
         """The replica of a group, None if there is none (any more)."""
@@ -63,7 +54,3 @@ class HostHoldings:
     def drop(self, group: int, replica: int) -> None:
         """Destroy a replica that the catalog confirms as removed."""
         self._host.replicas.drop(group, replica)
-
-
-def _sign(group: Group) -> _Sign:
-    return group.replica, group.leading, group.configuration.version, group.raft.applied

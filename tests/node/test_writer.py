@@ -48,6 +48,14 @@ def test_rows_wait_for_the_commit(committer: Committer) -> None:
     assert committer._layout.read_marks() == {1: (6, b"m"), 2: (1, b"n")}
 
 
+def test_rows_without_their_marks_are_not_committed(committer: Committer) -> None:
+    committer.take((Order.ROWS, 1, (1,), (1,), ("no bytes",), b"\1", (b"at",), (b"x",)))
+    with pytest.raises(TypeError):
+        committer.take((Order.COMMIT, 2))
+    assert held(committer) == {}
+    assert committer._layout.read_marks() == {}
+
+
 def test_deleted_rows_go(committer: Committer) -> None:
     committer.take(order(1, {b"%ct" % each: b"v" for each in b"abcdef"}, {1: (1, b"m")}))
     committer.take((Order.COMMIT, 2))

@@ -97,6 +97,8 @@ def random_operation(world: World, name: str, focus: str = "") -> Operation:
     sort = rng.randrange(10)
     if focus == "shots" and rng.random() < 0.85:
         sort = 9
+    elif focus == "ends":
+        sort = rng.choice((1, 5, 5, 6, 8, 8))
     elif focus == "splits":
         sort = rng.choice((1, 3, 5, 5, 9))
 
@@ -140,7 +142,7 @@ def random_faults(world: World, focus: str = "") -> Faults:
         lost=pick((0.1, 0.2) if focus else (0.0, 0.02, 0.1, 0.2)),
         late=pick((0.1, 0.3) if focus else (0.0, 0.02, 0.1, 0.2)),
         elections=pick((0.0, 0.5, 2.0, 8.0)),
-        crashes=pick((0.0, 0.2, 1.0)),
+        crashes=pick((1.0, 8.0) if focus == "ends" else (0.0, 0.2, 1.0)),
         splits=pick((2.0, 8.0) if focus == "splits" else (0.0, 0.5, 2.0)),
         slow=pick((0.001, 0.01, 0.05)),
     )
@@ -152,7 +154,8 @@ LAYOUTS = ((), (b"\x10c",), (b"\x10b", b"\x10d"), (b"\x10b", b"\x10c", b"\x10d")
 def schedule(seed: int, focus: str = "", operations: int = 8) -> tuple[World, list[Operation]]:
     """Run one schedule to its end: faults, then calm, until every operation has ended and every intent is settled."""
     world = World(seed)
-    world = World(seed, world.rng.choice(LAYOUTS))
+    patience = world.rng.choice((0.02, 0.3, 3.0))
+    world = World(seed, world.rng.choice(LAYOUTS), patience=patience)
     world.faults = random_faults(world, focus)
     for name in ("elections", "crashes", "splits"):
         world.plan(name)

@@ -4,6 +4,7 @@ import pytest
 
 from node.messages import Busy, NotLeader
 from ranges.keys import SUBSTEP_LAST
+from ranges.messages import Intent
 from tests.ranges.played import Played, scripted
 from tests.txn.world import Faults, World
 from txn.commands import Put
@@ -11,7 +12,7 @@ from txn.database import LOAD_ROWS, Database, backoff
 from txn.endings import Bar
 from txn.errors import Aborted, BadInput, OutcomeUnknown, Unavailable
 from txn.queries import Read
-from txn.replies import BarRefused, Barred, BelowSafe, Committed, IsAborted, Locked, Pushed, TooOld, Values
+from txn.replies import Barred, BarRefused, BelowSafe, Committed, IsAborted, Locked, Pushed, TooOld, Values
 from txn.transaction import Transaction
 
 
@@ -54,7 +55,7 @@ def test_two_puts_have_two_ids():
 
 
 def test_a_put_that_f4_refuses_is_made_anew_from_the_tick_it_is_told():
-    stage, database = played(TooOld(50 << 16), Committed(51 << 16))
+    stage, database = played(TooOld(49 << 16), TooOld(50 << 16), Committed(51 << 16))
     assert led(stage).run(database.put(b"k", b"v")) == 51 << 16
     first, second = puts(stage)[0], puts(stage)[-1]
     assert first.id != second.id and second.born == 50 << 16
@@ -99,8 +100,6 @@ def test_refusals_alone_say_that_nothing_was_written():
 
 
 def locked() -> Locked:
-    from ranges.messages import Intent
-
     return Locked(Intent(b"\x10k", bytes(16), 1, 1, 1, b"\x10k", (b"\x10k",), True))
 
 
@@ -238,7 +237,7 @@ def test_a_past_time_is_read_as_it_was_and_a_future_one_refused():
     first = world.wait_for(database.put(b"a", b"1"))
     world.wait_for(database.put(b"a", b"2"))
     past = world.wait_for(database.begin_at(first))
-    assert past.S == first | SUBSTEP_LAST
+    assert first | SUBSTEP_LAST == past.S
     assert world.wait_for(past.get(b"a")) == b"1"
     with pytest.raises(BadInput, match="not passed"):
         world.wait_for(database.begin_at(1 << 60))
@@ -253,12 +252,12 @@ def test_only_what_was_aborted_is_tried_again_and_keeps_its_age():
         tried.append(transaction)
         if len(tried) < 3:
             yield from database.put(b"a", b"%d" % len(tried))
-        transaction.put(b"b", value)
+        transaction.put(b"a", value + b"!")
         return value
 
     assert world.wait_for(database.run(body)) == b"2"
     assert len({each.age for each in tried}) == 1 and len({each.S for each in tried}) == 3
-    assert world.wait_for(database.get(b"b")) == b"2"
+    assert world.wait_for(database.get(b"a")) == b"2!"
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("?"), Unavailable("-"), KeyError("mine")])
@@ -293,5 +292,3 @@ def test_backoff_grows_to_a_limit():
     waits = [backoff(failures, lambda: 0.5) for failures in range(40)]
     assert waits == sorted(waits) and waits[-1] == waits[-2] <= 0.5
     assert backoff(3, lambda: 0.0) < backoff(3, lambda: 0.9)
-
-

@@ -14,7 +14,9 @@ ATTEMPTS, KEYS = ["T1", "T2", "T3", "T4"], ["b", "d", "n", "p"]
 attempts, keys = st.sampled_from(ATTEMPTS), st.sampled_from(KEYS)
 steps = st.one_of(
     st.tuples(st.just("read"), attempts, keys),
-    st.tuples(st.just("scan"), attempts, st.sampled_from(["a-c", "a-f", "m-z"]), st.sampled_from(["forward", "reverse"])),
+    st.tuples(
+        st.just("scan"), attempts, st.sampled_from(["a-c", "a-f", "m-z"]), st.sampled_from(["forward", "reverse"])
+    ),
     st.tuples(st.just("put"), keys),
     st.tuples(st.just("write"), attempts, keys),
     st.tuples(st.just("prewrite"), attempts, keys, keys),
@@ -54,7 +56,7 @@ def carry_out(stage: Watched, step: tuple[str, ...]) -> None:
     stage.count += 1
     value = f"={stage.count}"
     match step:
-        case ("read" | "scan"), name, *_ if stage.attempts[name].writes:
+        case (("read" | "scan"), name, *_) if stage.attempts[name].writes:
             pass
         case "put", key:
             list(stage.on_put(f"P{stage.count}", key + value))
@@ -66,7 +68,7 @@ def carry_out(stage: Watched, step: tuple[str, ...]) -> None:
                 list(stage.on_prewrite(name, *sorted({one + value, other + value})))
         case "end", name, how:
             finish(stage, stage.attempts[name], how)
-        case "elect",:
+        case ("elect",):
             list(stage.on_apply())
             list(stage.on_elect())
         case verb, *words:

@@ -27,6 +27,7 @@ from ranges.placement.messages import Lookup, RoutesAre, Ticks, TicksAre
 from ranges.router import Router
 from tests.ranges.fakes import FakeView
 from txn.client import Client
+from txn.config import PATIENCE_SECONDS
 from txn.coordinator import Coordinator
 from txn.settling import Settling
 
@@ -71,7 +72,7 @@ class Node:
         self.flows = Flows(self.send)
         self.flows.now = self.world.now
         self.router = Router(self.world.directory(), self.world.rng.random, lambda: self.flows.now)
-        self.settling = Settling(self.router)
+        self.settling = Settling(self.router, self.world.patience)
         self.coordinator = Coordinator(self.router, self.settling)
         self.services = self.coordinator.services()
 
@@ -102,7 +103,7 @@ class Person:
         effects = self.client.step(self.world.now, events)
         assert not effects.hangups, "a client found a frame malformed"
         for node, _ in effects.dials:
-            self.world.carry(lambda node=node: self.dialled(node or self.world.rng.choice(NODES), node))
+            self.world.after(0.001, lambda node=node: self.dialled(node or self.world.rng.choice(NODES), node))
         for link, kind, rows in effects.sends:
             assert kind == Kind.REQUESTS
             for row in rows:
@@ -140,9 +141,16 @@ class Person:
 class World:
     """Nodes, ranges, people, and what happens to them."""
 
-    def __init__(self, seed: int, splits: tuple[bytes, ...] = (), faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        splits: tuple[bytes, ...] = (),
+        faults: Faults | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
+        self.patience = patience
         self.now, self.links, self.ticks, self.sequence = 0.0, 0, 9, 0
         self.events: list[tuple[float, int, Callable[[], None]]] = []
         self.view = FakeView()
@@ -435,7 +443,9 @@ class World:
             self.newest_group += 1  # never used twice, whatever becomes of the order
             order = Split(self.rng.choice(inside), self.newest_group)
             self.sequence += 1
-            request = Request(self.sequence, 0, group.number, group.machine.span_version, encode(order), order, self.now)
+            request = Request(
+                self.sequence, 0, group.number, group.machine.span_version, encode(order), order, self.now
+            )
             self.answers[self.sequence] = lambda _: None
             outcome = group.machine.admit(request, self.now)
             if type(outcome) is Proposal:

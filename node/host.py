@@ -64,8 +64,6 @@ class Host:
     3. Records are synced in their order; `_pending` holds those that are not yet.
     """
 
-    _encoded: tuple[Message | None, bytes]  # the last Raft message sent, and its bytes
-
     def __init__(
         self,
         identity: Identity,
@@ -83,6 +81,7 @@ class Host:
         self.now = now
         self.stopped: str | None = None
         self.outbox = Outbox(assembly.routes.address)
+        self._encoded: tuple[Message | None, bytes] = (None, b"")  # the last Raft message sent, and its bytes
         self.flows = Flows(self._send_wish)
         self.flows.now = now
         self.liveness = Liveness(self, now)
@@ -111,6 +110,11 @@ class Host:
             self.flows.wake_at,
             self.liveness.wake_at,
         )
+
+    @property
+    def syncing(self) -> bool:
+        """Whether the journal has a record that it has not answered for."""
+        return bool(self._pending)
 
     def hello(self) -> Hello:
         """What this node says first on a link."""
@@ -275,6 +279,7 @@ class Host:
                     group.raft.step(persisted)
                     for target, message in promises:
                         self.send_raft(group, target, message)
+        self._intake.release()
 
     def _on_flushed(self, event: Flushed, _: Effects) -> None:
         for number, index in event.marks:

@@ -21,6 +21,8 @@ class Intake:
     """The requests of one node that have not reached their group yet.
 
     1. `_ticking` is emptied once in each round of a step: one question for all that came before it (O3, C2a).
+    2. While the journal syncs, commands gather in `_held` and begin when it has answered: the next record, Append
+       and tick then serve all of them. Nothing of them has been looked at before, so nothing can be out of date (L4).
     """
 
     def __init__(
@@ -33,20 +35,32 @@ class Intake:
         self._services = services
         self._ticks = ticks
         self._ticking: list[tuple[Group, Request]] = []
+        self._held: list[Request] = []
+
+    def release(self) -> None:
+        """The journal has answered."""
+        held, self._held = self._held, []
+        for request in held:
+            self._begin(request)
 
     def take(self, request: Request) -> None:
         """Send a request on its way."""
-        host, message = self._host, request.message
-        sort = getattr(message, "sort", None)
+        sort = getattr(request.message, "sort", None)
         if sort == "service":
             self._serve(request)
-            return
+        elif sort == "command" and self._host.syncing:
+            self._held.append(request)
+        else:
+            self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        host, message = self._host, request.message
         group = host.replicas.groups.get(request.group)
         if group is None:
             host.reply(request, NoGroup(request.group))
             return
         host.touch(group)
-        if sort is None:
+        if getattr(message, "sort", None) is None:
             self._order(group, request)
         elif message.wants_tick and not request.tick:
             self._ticking.append((group, request))

@@ -81,7 +81,7 @@ class LocalNode:
         directory = open_directory(Path(place.data))
         self._closers.append(directory.close)
         state = State(directory.state_path, self.engine.notify)
-        self._closers.append(state.close)
+        self._closers.append(lambda: state.close(flush=self.engine.stopped is None))  # a crash ends as a power cut
         stored = self._identity(directory, state, place)
         journal = Journal(directory.journal_path, self.engine.notify)
         self._closers.append(journal.close)

@@ -37,6 +37,7 @@ from txn.errors import Unavailable
 START_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
 CALL_SECONDS = 10.0
+LOG_LINES = 40  # of each node, shown when a measurement fails
 SPLITS_AT_ONCE = 64
 T = TypeVar("T")
 
@@ -189,7 +190,7 @@ class Cluster:
 
     def _show_logs(self) -> None:
         for path in sorted(self.folder.glob("*.log")):
-            tail = path.read_text(errors="replace").splitlines()[-15:]
+            tail = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
             if tail:
                 print(f"--- {path.name}", *tail, sep="\n", file=sys.stderr)
 

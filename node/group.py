@@ -45,6 +45,10 @@ class Node(Protocol):
         """Answer one request."""
         ...
 
+    def redirect(self, group: int, node: int) -> NotLeader:
+        """The reply that names who may lead a group, with the address where that is known."""
+        ...
+
     def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
         """Run a flow behind."""
         ...
@@ -134,7 +138,8 @@ class Group:
     def not_leader(self) -> NotLeader:
         """The reply of a replica that does not lead, with whom it follows."""
         leader = self.raft.leader
-        return NotLeader(self.number, self.node_of(leader) if leader and leader != self.replica else 0)
+        node = self.node_of(leader) if leader and leader != self.replica else 0
+        return self.node.redirect(self.number, node)
 
     def take(self, request: Request) -> None:
         """Begin, or begin again (L4), at the first rule."""

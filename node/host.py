@@ -20,7 +20,7 @@ from node.inbox import read_chunk, read_raft, read_replies, read_requests, read_
 from node.intake import Intake
 from node.liveness import Liveness
 from node.machine import Request, StartGroup
-from node.messages import Busy
+from node.messages import Busy, NotLeader
 from node.outbox import Outbox
 from node.ports import (
     Assembly,
@@ -87,6 +87,7 @@ class Host:
         self.liveness = Liveness(self, now)
         self.replicas = Replicas(self, journal, state, chance)
         self._inbox: list[Request] = []
+        self._answers: list[tuple[int, Any]] = []  # to this node's own flows: they never run inside of a group's cycle
         self._intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
         self._stirred: dict[int, None] = {}
@@ -150,6 +151,10 @@ class Host:
     def _settle_down(self) -> None:
         """Cycle until nothing is left to do in this step: local requests and woken groups come round again."""
         for _ in range(STEP_ROUNDS_MAX):
+            if self._answers:
+                answers, self._answers = self._answers, []
+                for copy, reply in answers:
+                    self.flows.replied(copy, reply)
             if self._inbox:
                 inbox, self._inbox = self._inbox, []
                 for request in inbox:
@@ -160,7 +165,7 @@ class Host:
                 for group in touched:
                     group.cycle()
                     self._cycled(group)
-            elif not self._inbox:
+            elif not self._inbox and not self._answers:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
 
@@ -299,9 +304,14 @@ class Host:
     def reply(self, request: Request, reply: Any) -> None:
         """Answer one request."""
         if request.link == FLOWS_LINK:
-            self.flows.replied(request.copy, reply)
+            self._answers.append((request.copy, reply))
         else:
             self.outbox.reply(request.link, request.copy, encode(reply))
+
+    def redirect(self, group: int, node: int) -> NotLeader:
+        """The reply that names who may lead a group, with the address where that is known."""
+        address = self.assembly.routes.address(node) if node else None
+        return NotLeader(group, node, address or "")
 
     def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
         """Run a flow behind."""
@@ -357,9 +367,8 @@ class Host:
         self.replicas.take_offer(group, ready)
 
     def forget(self, number: int) -> None:
-        """A group left this node: its log counts for nothing."""
+        """A group's rows are gone, durably: its log counts for nothing."""
         self._record.groups.append(GroupRecord(number, gone=True))
-        self.liveness.gone(number)
 
     def removed(self, group: Group) -> None:
         """The applied configuration does not name this replica any more."""

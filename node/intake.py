@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from node.flow import Flow
 from node.group import Group
 from node.machine import Request
-from node.messages import AskProgress, ChangeMembers, NoGroup, ProgressIs, Refused, TransferLeader
+from node.messages import AskProgress, ChangeMembers, NoGroup, NotLeader, ProgressIs, Refused, TransferLeader
 from node.raft.messages import Change
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Intake:
         host, message = self._host, request.message
         group = host.replicas.groups.get(request.group)
         if group is None:
-            host.reply(request, NoGroup(request.group))
+            host.reply(request, self._elsewhere(request))
             return
         host.touch(group)
         if getattr(message, "sort", None) is None:
@@ -66,6 +66,13 @@ class Intake:
             self._ticking.append((group, request))
         else:
             group.take(request)
+
+    def _elsewhere(self, request: Request) -> NoGroup | NotLeader:
+        """Any node may be asked for group 0 and knows its members; of other groups it knows nothing."""
+        control = self._host.assembly.routes.control_nodes() if request.group == 0 else ()
+        if not control:
+            return NoGroup(request.group)
+        return self._host.redirect(0, control[request.copy % len(control)][0])
 
     def _serve(self, request: Request) -> None:
         host, service = self._host, self._services.get(type(request.message))

@@ -26,10 +26,11 @@ class Refused:
 @message(18)
 @dataclass(frozen=True, slots=True)
 class NotLeader:
-    """This node does not lead the group; `node` is who may (0: nobody known). Nothing was proposed: definite."""
+    """This node does not lead the group; `node`, at `address`, may (0: nobody known). Definite: not proposed."""
 
     group: int
     node: int
+    address: str = ""
 
 
 @message(19)

@@ -59,6 +59,7 @@ class Replicas:
 
     1. Two replicas on one node never overlap: a snapshot whose span another machine here holds is not taken.
     2. `gone` maps a group to the replica id below which nothing is created any more.
+    3. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
     """
 
     def __init__(self, host: "Host", journal: JournalPort, state: StatePort, chance: Callable[[], float]) -> None:
@@ -73,6 +74,7 @@ class Replicas:
         self._dumps: dict[int, tuple[Group, int]] = {}
         self._tickets = 0
         self._incoming: dict[int, _Incoming] = {}
+        self._going: dict[int, None] = {}
         self._offers: dict[int, tuple[Position, Configuration]] = {}
 
     # -- coming ----------------------------------------------------------------------------------------------------
@@ -83,6 +85,8 @@ class Replicas:
         for number, (applied, mark) in sorted(self._state.marks().items()):
             if mark.startswith(TOMBSTONE):
                 self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
+                if number in logs:
+                    self._host.forget(number)
                 continue
             log = logs.get(number, Recovered())
             self._revive(number, applied, mark, log)
@@ -139,7 +143,12 @@ class Replicas:
         node = self._host.identity.node
         replica = next((each.replica for each in members(configuration) if each.node == node), 0)
         present = self.groups.get(number)
-        if not replica or self.gone.get(number, 0) > replica or (present is not None and present.machine is not None):
+        if (
+            not replica
+            or self.gone.get(number, 0) > replica
+            or number in self._going
+            or (present is not None and present.machine is not None)
+        ):
             return
         hard = HardState(0, 0, FIRST.index)  # term 0: it has promised nothing, so it need not be quiet (P6)
         if present is not None:  # uninitialised: what it has promised stands
@@ -165,7 +174,7 @@ class Replicas:
         group = self.groups.get(number)
         if group is not None:
             return group if group.replica == replica and not group.restoring else None
-        if self.gone.get(number, 0) > replica:
+        if self.gone.get(number, 0) > replica or number in self._going:
             return None
         raft = self._core(number, replica, NOBODY, HardState(0, 0, 0), Position(0, 0), (), 0)
         self._state.seal(number, 0, encode_mark(replica, NOBODY, b""))
@@ -184,11 +193,15 @@ class Replicas:
         self.gone[number] = replica + 1
         span = None if group.machine is None else group.machine.span()
         self._state.forget(number, TOMBSTONE + (replica + 1).to_bytes(8), span)
-        self._host.forget(number)
+        self._going[number] = None
+        self._host.liveness.gone(number)
 
     def flushed(self, number: int, index: int) -> None:
         """The state holds a group durably up to here: its log may be cut, but for what followers still need."""
         group = self.groups.get(number)
+        if group is None and number in self._going:  # the tombstone is durable, so the log may go after it
+            del self._going[number]
+            self._host.forget(number)
         if group is None or index <= group.flushed:
             return
         group.flushed = index

@@ -181,7 +181,9 @@ class Router:
                     directory.lead(group, 0)
                 if pace.was_silent(node):
                     yield from self.locate(key, TRY_SECONDS)
-            case NotLeader(_, other):
+            case NotLeader(_, other, address):
+                if address:
+                    directory.learn_addresses(((other, address),))
                 known = directory.leaders.get(group, 0)
                 directory.lead(group, other if other != node else 0)
                 if other and other not in (known, node) and pace.may_jump():
@@ -206,6 +208,7 @@ class Router:
             return None
         directory = self.directory
         directory.learn_addresses(reply.addresses)
+        directory.learn_control(reply.control)
         directory.learn(reply.descriptors)
         for descriptor, node in zip(reply.descriptors, reply.leaders, strict=False):
             if node and descriptor.group not in directory.leaders:
@@ -283,6 +286,8 @@ class Router:
                 pace.was_silent(node)
                 directory.lead(group, 0)
             elif kind is NotLeader:
+                if reply.address:
+                    directory.learn_addresses(((reply.node, reply.address),))
                 directory.lead(group, reply.node if reply.node != node else 0)
                 if reply.node and reply.node not in (hint, node) and pace.may_jump():
                     continue

@@ -8,9 +8,10 @@ Does not own sockets or clocks (argosy/remote.py) nor what the flows do (txn/dat
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from node.codec import decode, encode
+from node.codec import encode
 from node.errors import Malformed
 from node.flow import HERE, Flow, Flows, Send
+from node.inbox import read_replies
 from node.messages import NotLeader
 from node.ports import LOCAL_LINK, Effects, Frame, Hello, Kind, LinkDown, LinkUp, Role
 from ranges.directory import Directory
@@ -115,14 +116,15 @@ class Client:
 
     def _on_frame(self, frame: Frame, effects: Effects) -> None:
         link, kind, payload = frame
-        replied = self.flows.replied
         try:
             if kind != Kind.REPLIES:
                 raise Malformed(f"a client was sent a frame of kind {kind}")
-            for copy, body in payload:
-                replied(copy, decode(body))
-        except (Malformed, TypeError, ValueError):
+            replies = read_replies(payload)
+        except Malformed:
             effects.hangups.append(link)
+            return
+        for copy, reply in replies:
+            self.flows.replied(copy, reply)
 
     def _on_link_up(self, event: LinkUp) -> None:
         hello, link = event.hello, event.link

@@ -14,7 +14,7 @@ from node.flow import Flow, Send, Sleep
 from node.messages import Busy, Done, NoGroup, NotLeader, Refused
 from ranges.router import MOVED, TRY_SECONDS, TRY_SECONDS_MAX, Call, Router
 from txn.commands import Write
-from txn.config import PATIENCE_SECONDS, SPANS_MAX
+from txn.config import DEADLINE_SECONDS, PATIENCE_SECONDS, SPANS_MAX
 from txn.endings import Bar
 from txn.errors import Aborted, OutcomeUnknown, Unavailable
 from txn.messages import PART_BYTES_MAX, Commit, Part
@@ -172,7 +172,7 @@ class Committing:
                 if left <= 0:
                     break
                 reads, spans, writes = pieces[-1]
-                seconds = max(left - FATE_SECONDS, left / 2)
+                seconds = min(max(left - FATE_SECONDS, left / 2), DEADLINE_SECONDS)
                 order = Commit(name, load.S, load.age, seconds, len(pieces) - 1, reads, spans, writes)
                 reply = yield Send(node, 0, 0, order, (left + seconds) / 2)
                 if type(reply) not in NOT_BEGUN:

@@ -15,7 +15,7 @@ counts the owner's patience; no two clocks are compared. Does not own an attempt
 from dataclasses import dataclass
 from typing import Any
 
-from node.flow import Flow, Gather
+from node.flow import Flow, Gather, Sleep
 from node.messages import Done
 from ranges.messages import Intent
 from ranges.router import MOVED, TRY_SECONDS, Router
@@ -26,6 +26,7 @@ from txn.replies import AttemptIs, Barred, BarRefused, FateIs, VerdictIs
 
 DECIDE_SECONDS = 15.0  # for learning one attempt's fate; who waits longer begins again at the first rule
 ASK_SECONDS = 5.0  # for one message of a settler; longer than an election
+REST_SECONDS = 0.1  # after a try that settled nothing
 LOOKS_AT_ONCE = 64  # keys of W asked at the same time
 SETTLE_BYTES_MAX = 1 << 20  # of keys in one Settle
 
@@ -54,7 +55,9 @@ class Settling:
         commit = yield from self.decide(intent.primary, intent.id, intent.S, self._patience)
         if commit is not None:
             message = Settle((intent.key,), intent.id, intent.S, commit)
-            yield from self._router.call(intent.key, message, ASK_SECONDS)
+            if type((yield from self._ask(intent.key, message))) is Done:
+                return
+        yield Sleep(REST_SECONDS)  # who waits for this would begin at once again, and again
 
     def decide(
         self,

@@ -56,19 +56,21 @@ def test_the_pipes_of_the_state_are_watched(node: Node) -> None:
     os.write(node.state.target, b"\x07")
     assert node.engine.turn(60)
     assert node.host.events == [Flushed(((1, 7),))]
-    node.state.writes = True
+    node.state.writes = True  # as a step may make it
+    node.engine.inject(request(1, PLAIN))
     node.engine.turn()
     node.links.wait(60)
     node.state.writes = False
+    node.engine.inject(request(2, PLAIN))
     node.engine.turn()
+    node.links.wait(0)
     assert not node.engine.turn()
 
 
-def test_a_pipe_that_took_the_number_of_another_is_watched_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_that_took_the_number_of_another_is_watched_again(node: Node) -> None:
     node.engine.turn()
     node.state.replace_pipe()
-    monkeypatch.setattr("node.drivers.engine.WATCH_AGAIN_SECONDS", 0.0)
-    node.engine._watch_at = 0.0
+    node.engine._watch_at = 0.0  # some time later
     node.engine.turn()
     os.write(node.state.target, b"\x07")
     assert node.engine.turn(60)

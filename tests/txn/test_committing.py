@@ -219,6 +219,12 @@ def test_a_silent_coordinator_is_never_replaced_but_the_fate_is_asked(reply):
     assert stage.flows.now < 12.0
 
 
+def test_a_long_deadline_is_the_callers_and_not_the_coordinators():
+    stage, commit = several(Committed(C), seconds=600.0)
+    assert commit() == C
+    assert stage.messages()[0].seconds <= 10.0
+
+
 # -- pieces --------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from txn.endings import Bar, Settle, Verdict
 from txn.errors import Aborted
 from txn.queries import Attempt, Fate
 from txn.replies import AttemptIs, Barred, BarRefused, FateIs, TooOld, VerdictIs
-from txn.settling import Settling
+from txn.settling import REST_SECONDS, Settling
 
 S, C = 20 << 16, 25 << 16
 P, K, Z = b"\x10a", b"\x10k", b"\x10z"
@@ -125,6 +125,13 @@ def test_nothing_is_settled_where_nobody_answers():
     stage = Played(scripted(*[None] * 40))
     stage.run(Settling(stage.router).settle(MET))
     assert Settle not in kinds(stage)
+
+
+@pytest.mark.parametrize("replies", [[TooOld(0)], [FateIs(C, None), TooOld(0)]])
+def test_a_try_that_settles_nothing_takes_time_lest_who_waits_spins(replies):
+    stage = Played(scripted(*replies))
+    stage.run(Settling(stage.router).settle(MET))
+    assert stage.flows.now == pytest.approx(REST_SECONDS)
 
 
 def test_x4_the_primary_is_settled_last_and_only_after_all_others():

@@ -1,0 +1,269 @@
+"""The blocking driver: calling threads turn the engine, one at a time, and serve each other."""
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from node.drivers.blocking import BlockingDriver
+from node.errors import NodeError
+from node.ports import LOCAL_LINK, Frame, Kind, Synced
+from tests.node.hosted import BREAK, DURABLE, PLAIN, STOP, Node
+
+PATIENCE_SECONDS = 4.0  # no test waits so long
+
+
+class Callers:
+    """A node under a blocking driver, and threads that call it."""
+
+    def __init__(self) -> None:
+        self.node = Node()
+        self.driver = BlockingDriver(self.node.engine)
+        self.copies = count(1)
+        self.errors: list[BaseException] = []
+        self.threads: list[threading.Thread] = []
+
+    def call(self, body: bytes, seconds: float = PATIENCE_SECONDS) -> bool:
+        copy = next(self.copies)
+        frame = Frame(LOCAL_LINK, Kind.REQUESTS, ((copy, 0, 0, body),))
+        return self.driver.run(lambda: self.node.engine.inject(frame), lambda: copy in self.node.replies, seconds)
+
+    def in_thread(self, work: Callable[[], Any]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.errors.append(error)
+
+        thread = threading.Thread(target=guarded)
+        self.threads.append(thread)
+        thread.start()
+        return thread
+
+    def join(self) -> None:
+        for thread in self.threads:
+            thread.join(PATIENCE_SECONDS)
+            assert not thread.is_alive(), "a caller was forgotten"
+
+    def close(self) -> None:
+        self.driver.close()
+        self.join()
+        self.node.close()
+
+
+@pytest.fixture
+def callers() -> Iterator[Callers]:
+    made = Callers()
+    yield made
+    made.close()
+
+
+def test_a_caller_alone_is_served_in_its_own_thread(callers: Callers) -> None:
+    threads = set()
+    step = callers.node.host.step
+
+    def seen(now: float, events: Any) -> Any:
+        threads.add(threading.current_thread())
+        return step(now, events)
+
+    callers.node.host.step = seen  # type: ignore[method-assign]
+    assert callers.call(PLAIN)
+    assert callers.call(DURABLE)
+    assert threads == {threading.current_thread()}
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_many_threads_are_all_served(callers: Callers, started: bool) -> None:
+    if started:
+        callers.driver.start()
+
+    def work() -> None:
+        for _ in range(25):
+            assert callers.call(PLAIN)
+            assert callers.call(DURABLE)
+
+    for _ in range(6):
+        callers.in_thread(work)
+    callers.join()
+    assert callers.errors == []
+    assert len(callers.node.replies) == 300
+
+
+def test_who_waits_is_combined_by_who_leads(callers: Callers) -> None:
+    """The leader waits inside a wait for ever; what it serves meanwhile is served in its thread."""
+    leads, leave = threading.Event(), threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    assert callers.call(DURABLE)
+    assert callers.call(PLAIN)
+    leave.set()
+    callers.node.links.wake()
+    callers.join()
+
+
+def test_a_leader_that_is_done_hands_over(callers: Callers) -> None:
+    """The second caller takes over while it waits for something that only its own turns bring."""
+    leads, leave, waits = threading.Event(), threading.Event(), threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    later: list[int] = []
+    callers.in_thread(lambda: callers.driver.run(waits.set, lambda: bool(later), PATIENCE_SECONDS))
+    assert waits.wait(PATIENCE_SECONDS), "the leader begins for the other"
+    leave.set()
+    callers.node.links.wake()
+    callers.threads[0].join(PATIENCE_SECONDS)
+    assert callers.call(DURABLE), "served by the second"
+    later.append(1)
+    callers.node.links.wake()
+    callers.join()
+    assert callers.errors == []
+
+
+def test_time_runs_out_for_a_leader_and_for_who_waits(callers: Callers) -> None:
+    assert not callers.driver.run(lambda: None, lambda: False, 0.001)
+    leads, leave = threading.Event(), threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    assert not callers.driver.run(lambda: None, lambda: False, 0.001)
+    leave.set()
+    callers.node.links.wake()
+    callers.join()
+
+
+def test_what_begin_or_done_raise_is_raised_by_the_call(callers: Callers) -> None:
+    def bad() -> bool:
+        raise KeyError("mine")
+
+    for begin, done in ((bad, lambda: True), (lambda: None, bad)):
+        with pytest.raises(KeyError, match="mine"):
+            callers.driver.run(begin, done, PATIENCE_SECONDS)
+    leads, leave = threading.Event(), threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    for begin, done in ((bad, lambda: True), (lambda: None, bad)):
+        with pytest.raises(KeyError, match="mine"):
+            callers.driver.run(begin, done, PATIENCE_SECONDS)
+    leave.set()
+    callers.node.links.wake()
+    callers.join()
+    assert callers.errors == [], "the leader is not touched by it"
+    assert callers.call(PLAIN)
+
+
+def test_the_daemon_turns_when_something_is_due(callers: Callers) -> None:
+    due, came = threading.Event(), threading.Event()
+    host = callers.node.host
+    step = host.step
+
+    def seen(now: float, events: Any) -> Any:
+        if host.wake_at <= now:
+            due.set()
+        if any(isinstance(each, Synced) for each in events):
+            came.set()
+        return step(now, events)
+
+    host.step = seen  # type: ignore[method-assign]
+    callers.driver.start()
+    callers.node.engine.notify(Frame(LOCAL_LINK, Kind.REQUESTS, ((1, 0, 0, DURABLE),)))
+    assert came.wait(PATIENCE_SECONDS), "by the journal"
+
+    def sooner() -> None:
+        host.wake_at = callers.node.engine.clock.now() + 0.01
+
+    assert callers.driver.run(sooner, lambda: True, PATIENCE_SECONDS)
+    assert due.wait(PATIENCE_SECONDS), "by the clock, though the daemon slept for longer"
+
+
+def test_a_node_that_stops_ends_every_call(callers: Callers) -> None:
+    callers.driver.start()
+    leads = threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, lambda: False, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    with pytest.raises(NodeError, match="told to stop"):
+        callers.call(STOP)
+    callers.join()
+    assert [str(error) for error in callers.errors] == ["told to stop"]
+    with pytest.raises(NodeError, match="told to stop"):
+        callers.call(PLAIN)
+
+
+def test_a_mistake_in_the_host_ends_the_node(callers: Callers) -> None:
+    with pytest.raises(ZeroDivisionError):
+        callers.call(BREAK)
+    with pytest.raises(NodeError, match="within a turn"):
+        callers.call(PLAIN)
+
+
+def test_a_mistake_under_the_daemon_ends_the_node(callers: Callers) -> None:
+    callers.driver.start()
+    callers.node.engine.notify(Frame(LOCAL_LINK, Kind.REQUESTS, ((1, 0, 0, STOP),)))
+    callers.driver._daemon.join(PATIENCE_SECONDS)
+    with pytest.raises(NodeError, match="told to stop"):
+        callers.call(PLAIN)
+
+
+def test_close_ends_who_waits(callers: Callers) -> None:
+    callers.driver.start()
+    leads = threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, lambda: False, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    callers.in_thread(lambda: callers.call(b"never", 50))
+    callers.driver.close()
+    callers.join()
+    assert all(isinstance(error, NodeError) for error in callers.errors)
+    with pytest.raises(NodeError, match="closed"):
+        callers.call(PLAIN)
+
+
+class Gate:
+    """A gate whose first wait is interrupted, as Ctrl-C would: before it opens or (`late`) just after."""
+
+    def __init__(self, real: threading.Lock, late: bool) -> None:
+        self._real = real
+        self._late = late
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return self._real.acquire(timeout=timeout)
+        if self._late:
+            self._real.acquire()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_interrupted_wait_gives_up_and_leaves_the_others_served(callers: Callers, late: bool) -> None:
+    leads, leave = threading.Event(), threading.Event()
+    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
+    leads.wait(PATIENCE_SECONDS)
+    wait = callers.driver._wait
+    callers.driver._wait = lambda ticket, gate: wait(ticket, Gate(gate, late))  # type: ignore[method-assign, arg-type]
+    waits = threading.Event()
+
+    def end_the_leader() -> None:
+        waits.wait(PATIENCE_SECONDS)
+        leave.set()
+        callers.node.links.wake()
+
+    callers.in_thread(end_the_leader)
+    with pytest.raises(KeyboardInterrupt):
+        callers.driver.run(waits.set, lambda: False, PATIENCE_SECONDS)
+    callers.driver._wait = wait  # type: ignore[method-assign]
+    waits.set()
+    callers.node.links.wake()
+    callers.join()
+    assert callers.call(PLAIN)
+
+
+def test_an_interrupted_wait_for_something_to_happen_leaves_the_node_as_it_is(
+    callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(callers.node.links, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            callers.driver.run(lambda: None, lambda: False, PATIENCE_SECONDS)
+    assert callers.call(DURABLE)

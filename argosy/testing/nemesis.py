@@ -18,6 +18,7 @@ PAUSED_SECONDS = (0.05, 2.0)
 LOSSY_SECONDS = (0.5, 5.0)
 LOSS_MAX = 0.2
 SLOW_DISK_SECONDS = (0.5, 4.0)
+AMBUSH_SECONDS = (0.0, 0.008)  # from an intent to the crash: in the middle of a commit over several ranges
 SLOW_DISK_FACTOR = (5.0, 60.0)
 
 
@@ -34,6 +35,7 @@ class Nemesis:
         self.counts: dict[str, int] = {}
         self._faults: dict[str, tuple[int, Callable[[], None]]] = {
             "crash": (5, self._crash),
+            "ambush": (4, self._ambush),
             "crash everybody": (1, self._crash_everybody),
             "isolate": (4, self._isolate),
             "block one way": (3, self._block_one_way),
@@ -80,6 +82,14 @@ class Nemesis:
             node = self._chance.choice(up)
             node.crash(silent=self._chance.random() < 0.5)
             self._after(DOWN_SECONDS, node.restart)
+
+    def _ambush(self) -> None:
+        """Crash a node soon after the next intent has been put: maybe its coordinator, maybe before the verdict."""
+
+        def spring() -> None:
+            self._after(AMBUSH_SECONDS, self._crash)
+
+        self._cluster.safety.on_intent = spring
 
     def _crash_everybody(self) -> None:
         for node in self._cluster.nodes:

@@ -6,7 +6,7 @@ entries make the same rows; replicas at the same index hold the same rows and ma
 (linear.py, serial.py). Read next: argosy/testing/cluster.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from argosy.testing.disk import Delay, Disk, Later
@@ -27,6 +27,7 @@ class Safety:
         self.intents = 0  # put, as far as counted
         self.settled = 0  # intents that became versions or went
         self.barred = 0
+        self.on_intent: Callable[[], None] | None = None  # called once, when an intent has been put
         self._counted: dict[int, int] = {}  # group -> index up to which its rows have been counted
 
     def note_roles(self, node: int, groups: Iterable[Any]) -> None:
@@ -68,6 +69,9 @@ class Safety:
             if tail == INTENT_TAIL:
                 self.intents += value is not None
                 self.settled += value is None
+                if value is not None and self.on_intent is not None:
+                    act, self.on_intent = self.on_intent, None
+                    act()
             elif tail.startswith(BAR_TAIL):
                 self.barred += value is not None
 

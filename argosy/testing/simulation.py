@@ -29,10 +29,11 @@ from txn.database import Database
 from txn.settling import Settling
 
 CLUSTER = b"simulated world."
-THINK_SECONDS = 0.1  # between two operations of one client, on average
+THINK_SECONDS = 0.12  # between two operations of one client, on average
 FORM_SECONDS = 60.0  # until all nodes are members, at most
 CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
 ORDER_SECONDS = 5.0
+FIRST_SPLITS_MAX = 3
 
 
 class ClientStation(Station):
@@ -93,6 +94,8 @@ class Simulation:
     def run(self) -> "Simulation":
         """From the first node to the last check."""
         self._form()
+        for _ in range(self.world.chance.randint(0, FIRST_SPLITS_MAX)):
+            self._order_split()
         self.nemesis.begin()
         self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
         end = self.world.now + self.seconds

@@ -7,6 +7,7 @@ Does not own the load itself (bench/generator.py) nor the fields (bench/report.p
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from ranges.placement.messages import Lookup, RoutesAre, Rules, Ticks
 NUMBERS = 10**KEY_BYTES  # keys are decimal numbers of KEY_BYTES digits
 KEYS_PER_RANGE = 10_000
 WARM_SECONDS = 1.0
+STABLE_SECONDS = 5.0  # longer than a range rests between two moves
+SETTLE_SECONDS_MAX = 90.0
 RULES = Rules(replicas=3, split_bytes=1 << 40)  # the load's ranges are those asked for, and stay so
 
 
@@ -121,9 +124,16 @@ def measure(cluster: Cluster, generator: Generator, seconds: float) -> report.Ru
 
 
 def start(cluster: Cluster, shape: Shape) -> None:
-    """Bring the cluster into the shape that is to be measured."""
+    """Bring the cluster into the shape that is to be measured, and wait until leaders move no more."""
     cluster.start(shape.nodes, RULES)
     cluster.split_at(borders(shape.ranges))
+
+    def settled() -> bool:
+        before = routes(cluster, shape.ranges)
+        time.sleep(STABLE_SECONDS if shape.ranges > 1 else 0.0)
+        return before == routes(cluster, shape.ranges)
+
+    wait_for("leaders that stay where they are", settled, SETTLE_SECONDS_MAX)
     cluster.wait_healthy(shape.nodes)
 
 

@@ -100,18 +100,18 @@ class Group:
     """
 
     __slots__ = (
-        "behind", "configuration", "flushed", "leading", "machine", "mark", "node", "nodes", "number",
+        "behind", "configuration", "flushed", "leading", "machine", "marked", "node", "nodes", "number",
         "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds", "scheduled", "sequence",
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, node: Node, number: int, replica: int, raft: Raft, machine: Machine | None, mark: bytes) -> None:
+    def __init__(self, node: Node, number: int, replica: int, raft: Raft, machine: Machine | None) -> None:
         self.node = node
         self.number = number
         self.replica = replica
         self.raft = raft
         self.machine = machine
-        self.mark = mark
+        self.marked: tuple[Configuration | None, bytes] = (None, b"")  # what the durable mark says, or should
         self.configuration = raft.configuration
         self.leading = 0  # the term in which `machine.lead` was called, 0 if it does not lead
         self.flushed = raft.applied
@@ -381,9 +381,12 @@ class Group:
     def _seal(self, index: int) -> None:
         """One atomic batch: rows, applied index, and the mark if it has changed (traps 4)."""
         assert self.machine is not None, "a replica applies only after its first snapshot"
-        mark = encode_mark(self.replica, self.configuration, self.machine.mark())
-        self.node.state.seal(self.number, index, None if mark == self.mark else mark)
-        self.mark = mark
+        marked = (self.configuration, self.machine.mark())
+        mark = None
+        if marked[1] is not self.marked[1] or marked[0] is not self.marked[0]:
+            mark = encode_mark(self.replica, *marked)
+            self.marked = marked
+        self.node.state.seal(self.number, index, mark)
 
 
 def encode_mark(replica: int, configuration: Configuration, machine: bytes, base: tuple[int, int] = (0, 0)) -> bytes:

@@ -131,7 +131,7 @@ class Replicas:
     def _add(self, number: int, replica: int, raft: Raft, machine: bytes | None) -> Group:
         host = self._host
         made = None if machine is None else host.assembly.machine(number, machine, self._state)
-        group = Group(host, number, replica, raft, made, b"")
+        group = Group(host, number, replica, raft, made)
         self.groups[number] = group
         host.touch(group)
         return group
@@ -156,7 +156,6 @@ class Replicas:
         self._state.seal(number, FIRST.index, encode_mark(replica, configuration, effect.mark, FIRST))
         raft = self._core(number, replica, configuration, hard, FIRST, (), FIRST.index)
         group = self._add(number, replica, raft, effect.mark)
-        group.mark = encode_mark(replica, configuration, effect.mark)
         base = (FIRST.index, FIRST.term)
         self._host.persist(group, GroupRecord(number, hard=hard, base=base), ())
         if parent.raft.role == Role.LEADER:
@@ -272,8 +271,8 @@ class Replicas:
         group.restoring = True
         self._offers[number] = (base, configuration)
         group.machine = made
-        group.mark = encode_mark(group.replica, configuration, machine, base)
-        self._state.restore(number, base.index, group.mark, first, last, incoming.chunks)
+        mark = encode_mark(group.replica, configuration, machine, base)
+        self._state.restore(number, base.index, mark, first, last, incoming.chunks)
 
     def restored(self, number: int) -> None:
         """The snapshot is durable: the machine begins from it, and the log after it."""

@@ -24,6 +24,7 @@ SETTLE_WAIT_SECONDS = 5.0  # how long a request waits for somebody's intent befo
 PENDING_WAIT_SECONDS = 5.0  # the same for a write that is proposed and not yet applied
 TICK_RETRY_SECONDS = 0.1  # between two tries of a new leader to get L2's tick
 
+MARKED_SIZE_STEP_BYTES = 32 << 10  # a size that moved by less is not worth another mark
 SAMPLE_VISITS_MAX = 4_096  # rows that one call may look at to find where to split
 SAMPLE_MARKS = 64  # places remembered on such a walk
 

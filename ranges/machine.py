@@ -15,7 +15,7 @@ from node.codec import decode
 from node.flow import Flow, Sleep
 from node.machine import Answer, Applied, Proposal, Request, View, Wait
 from node.raft.messages import Configuration
-from ranges.config import PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
+from ranges.config import MARKED_SIZE_STEP_BYTES, PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
 from ranges.descriptor import Descriptor, replicas_of
 from ranges.floors import LeaderMemory
 from ranges.keys import head
@@ -103,12 +103,17 @@ class RangeMachine:
         keys = mark[_mark.size :]
         assert len(keys) == first + last, f"a range's mark is {len(mark)} bytes long: expected another length"
         self.start, self.end = keys[:first], keys[first:]
+        self._mark: bytes | None = None
+        self._marked_size = self.rows.size
         self.sampler = Sampler(self.rows.view, self.start, self.end)
         self._right: Descriptor | None = None
 
     def mark(self) -> bytes:
-        """Span, span version, closed, safe and size."""
-        return _pack_mark(self.span_version, self.closed, self.safe, self.rows.size, self.start, self.end)
+        """Span, span version, closed, safe and about the size: the same object while nothing of it has moved."""
+        if self._mark is None or abs(self.rows.size - self._marked_size) >= MARKED_SIZE_STEP_BYTES:
+            self._marked_size = self.rows.size
+            self._mark = _pack_mark(self.span_version, self.closed, self.safe, self.rows.size, self.start, self.end)
+        return self._mark
 
     def span(self) -> tuple[bytes, bytes]:
         """The heads of this range: first <= head < last."""
@@ -241,10 +246,12 @@ class RangeMachine:
     def raise_closed(self, until: int) -> None:
         """F5's first step: from now on no attempt with S at or below `until` writes here."""
         self.closed = max(self.closed, until)
+        self._mark = None
 
     def raise_safe(self, until: int) -> None:
         """F5's third step: nothing at all is taken from attempts with S at or below `until`."""
         self.safe = max(self.safe, until)
+        self._mark = None
         self.raise_closed(until)
 
     def split(self, at: bytes, group: int, configuration: Configuration) -> tuple[bytes, Sequence[Hashable]]:
@@ -261,6 +268,7 @@ class RangeMachine:
         version, replicas = configuration.version, replicas_of(configuration)
         self._right = Descriptor(group, at, self.end, self.span_version, version, replicas)
         self.end = at
+        self._mark = None
         self.rows.size -= right
         self.sampler = Sampler(self.rows.view, self.start, self.end)
         return mark, self._wake_sleepers()

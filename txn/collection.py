@@ -13,7 +13,6 @@ from typing import Any
 
 from node.flow import Flow, Gather, Sleep
 from node.messages import Done
-from ranges.descriptor import Descriptor
 from ranges.keys import FIRST_KEY, LAST_KEY
 from ranges.router import Router
 from txn.closing import Close, Collect, RaiseSafe
@@ -76,37 +75,38 @@ class Collection:
                 key = end
         return True
 
-    def _visit(
-        self, key: bytes, step: Callable[[bytes, Descriptor, int], Flow[bool]], until: int
-    ) -> Flow[bytes | None]:
+    def _visit(self, key: bytes, step: Callable[[bytes, int], Flow[bool]], until: int) -> Flow[bytes | None]:
         """Do a step for the whole range that holds `key`; its end, or None."""
         router = self._router
         for _ in range(VISIT_TRIES):
             found = router.directory.find(key)
             if found is None:
                 found = yield from router.locate(key, ASK_SECONDS)
-            if found is not None and (yield from step(key, found, until)):
-                return found.end
+            if found is None or not (yield from step(key, until)):
+                continue
+            still = router.directory.find(key)
+            if still is not None and still.span_version == found.span_version:
+                return found.end  # every message of the step was for this span
         return None
 
-    def _ask(self, key: bytes, found: Descriptor, message: Any) -> Flow[Any]:
-        """A reply that holds for this very span; None for any other. The span version says which it is (M1)."""
+    def _ask(self, key: bytes, message: Any) -> Flow[Any]:
+        """A reply that holds for the whole span that is known now; MOVED where it is another."""
         call = yield from self._router.call(key, message, ASK_SECONDS, follow=False)
-        return call.reply if call.span == found.span_version else None
+        return call.reply
 
-    def _close(self, key: bytes, found: Descriptor, until: int) -> Flow[bool]:
-        reply = yield from self._ask(key, found, Close(until))
+    def _close(self, key: bytes, until: int) -> Flow[bool]:
+        reply = yield from self._ask(key, Close(until))
         return type(reply) is Done
 
-    def _raise_safe(self, key: bytes, found: Descriptor, until: int) -> Flow[bool]:
-        reply = yield from self._ask(key, found, RaiseSafe(until))
+    def _raise_safe(self, key: bytes, until: int) -> Flow[bool]:
+        reply = yield from self._ask(key, RaiseSafe(until))
         return type(reply) is Done
 
-    def _settle(self, key: bytes, found: Descriptor, until: int) -> Flow[bool]:
+    def _settle(self, key: bytes, until: int) -> Flow[bool]:
         """Every intent with S at or below `until` in this range; seen to be gone before the next place is looked at."""
         place, rounds = key, 0
         while rounds < SETTLE_ROUNDS_MAX:
-            reply = yield from self._ask(key, found, Intents(place, INTENTS_AT_ONCE, until))
+            reply = yield from self._ask(key, Intents(place, INTENTS_AT_ONCE, until))
             if type(reply) is not IntentsAre:
                 return False
             if reply.intents:
@@ -119,10 +119,10 @@ class Collection:
                 place, rounds = reply.more, 0
         return False
 
-    def _remove(self, key: bytes, found: Descriptor, until: int) -> Flow[bool]:
+    def _remove(self, key: bytes, until: int) -> Flow[bool]:
         start: bytes | None = b""
         while start is not None:
-            reply = yield from self._ask(key, found, Collect(start, COLLECT_ROWS))
+            reply = yield from self._ask(key, Collect(start, COLLECT_ROWS))
             if type(reply) is not Collected:
                 return False
             start = reply.next

@@ -2,7 +2,7 @@
 
 Owns `Safety`, fed by a cluster as it runs. Five promises (Raft paper, figure 3, and traps 3): one leader in a term;
 no two replicas apply different entries at an index; what is applied lies durably in the own journal; the same
-entries make the same rows; replicas at the same index hold the same rows and mark. Does not own what clients see
+entries make the same rows; replicas at the same index hold the same rows and bounds. Does not own what clients see
 (linear.py, serial.py). Read next: argosy/testing/cluster.py.
 """
 
@@ -12,8 +12,10 @@ from typing import Any
 from argosy.testing.disk import Delay, Disk, Later
 from argosy.testing.linear import Violation
 from argosy.testing.rows import MemoryState, Row
+from node.machine import Machine
 from node.raft.messages import Role
 from ranges.keys import BAR_TAIL, INTENT_TAIL
+from ranges.machine import RangeMachine
 
 
 class Safety:
@@ -76,12 +78,12 @@ class Safety:
                 self.barred += value is not None
 
     def compare(self, replicas: Iterable[tuple[int, Any, MemoryState]]) -> None:
-        """(node, group, its rows) of all replicas: those that have applied as far hold the same rows and mark."""
-        known: dict[tuple[int, int], tuple[int, bytes, list[tuple[bytes, bytes, bytes]]]] = {}
+        """(node, group, its rows) of all replicas: those that have applied as far hold the same rows and bounds."""
+        known: dict[tuple[int, int], tuple[int, tuple[Any, ...], list[tuple[bytes, bytes, bytes]]]] = {}
         for node, group, state in replicas:
             if group.machine is None or group.restoring:
                 continue
-            held = node, group.machine.mark(), list(state.scan(*group.machine.span()))
+            held = node, _said(group.machine), list(state.scan(*group.machine.span()))
             first = known.setdefault((group.number, group.raft.applied), held)
             if first is not held:
                 self.compared += 1
@@ -125,3 +127,10 @@ class WatchedState(MemoryState):
         """The group is gone from this node; another replica of it may come."""
         self._at.pop(group, None)
         super().forget(group, tombstone, span)
+
+
+def _said(machine: Machine) -> tuple[Any, ...]:
+    """What a machine's mark says, but for the size, which is only about right."""
+    if isinstance(machine, RangeMachine):
+        return machine.start, machine.end, machine.span_version, machine.closed, machine.safe
+    return (machine.mark(),)

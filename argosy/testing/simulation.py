@@ -12,7 +12,7 @@ from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.linear import Violation
 from argosy.testing.nemesis import Nemesis
-from argosy.testing.workloads import WORKLOADS
+from argosy.testing.workloads import WORKLOADS, Workload
 from argosy.testing.world import Station, World
 from node import wire  # noqa: F401  (registers what Raft says with the codec)
 from node.config import Settings
@@ -29,7 +29,7 @@ from txn.database import Database
 from txn.settling import Settling
 
 CLUSTER = b"simulated world."
-THINK_SECONDS = 0.12  # between two operations of one client, on average
+THINK_SECONDS = 0.15  # between two operations of one client, on average
 FORM_SECONDS = 60.0  # until all nodes are members, at most
 CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
 ORDER_SECONDS = 5.0
@@ -80,7 +80,7 @@ class Simulation:
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
         self.world.network.encode = chance.random() < 0.1
-        self.workload: Any = WORKLOADS[workload](Random(chance.random()), lambda: self.world.now)
+        self.workload: Workload = WORKLOADS[workload](Random(chance.random()), lambda: self.world.now)
         seeds = [node.address for node in self.cluster.nodes]
         self.operator = ClientStation(self.world, "operator", seeds)
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
@@ -130,7 +130,7 @@ class Simulation:
         }
 
     def _work(self, number: int, database: Database, end: float) -> Flow[None]:
-        chance = self.workload.chance
+        chance = self.world.chance
         while self.world.now < end:
             yield from self.workload.step(number, database)
             yield Sleep(chance.expovariate(1 / THINK_SECONDS))

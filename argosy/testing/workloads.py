@@ -285,6 +285,6 @@ def items(value: bytes | None) -> tuple[int, ...]:
     return () if value is None else tuple(map(int, value.split(b",")))
 
 
-WORKLOADS: dict[str, type[Bank] | type[Registers] | type[Lists]] = {
+WORKLOADS: dict[str, Callable[[Random, Callable[[], float]], Workload]] = {
     each.name: each for each in (Bank, Registers, Lists)
 }

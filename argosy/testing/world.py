@@ -14,7 +14,7 @@ from typing import Any
 from argosy.testing.network import Network
 from node.ports import Effects, Hello, HostPort
 
-STEP_SECONDS = 0.0005  # what one step costs, and so how much gathers for the next one
+STEP_SECONDS = 0.0007  # what one step costs, and so how much gathers for the next one
 CLOCK_OFFSET_SECONDS = 1000.0  # clocks begin anywhere below this
 CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most
 

@@ -133,6 +133,13 @@ def test_a_group_that_left_its_nodes_is_looked_up_again():
     assert (call.reply, call.open, nodes(played)) == (Done(), 0, [1, 3])
 
 
+def test_a_call_remembers_the_largest_span_version_that_it_sent_under():
+    played = Played(scripted(NoGroup(1), Done()), whole(span=2))
+    played.catalog = [whole(span=1)]
+    call = played.run(played.router.call(KEY, READ, 9.0))
+    assert ([each.span for each in played.sent if type(each.message) is Read], call.span) == ([2, 1], 2)
+
+
 def test_an_order_meant_for_a_group_is_not_followed_elsewhere():
     stale = StaleSpan((whole(span=3),))
     played = Played(scripted(NotLeader(1, 2), stale))

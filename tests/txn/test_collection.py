@@ -96,6 +96,21 @@ def test_a_range_that_is_split_meanwhile_is_visited_again():
     ]
 
 
+def test_a_split_between_two_messages_of_a_step_leaves_nothing_out():
+    ranges = Ranges()
+    sides = (whole(1, end=b"\x10c", span=2), whole(3, b"\x10c", M, span=2))
+
+    def answer(send, usual=ranges.stage.answer):
+        if type(send.message) is Intents and send.span == 1 and send.group == 1:
+            ranges.stage.directory.learn(sides)  # somebody else's flow was told of it
+            return IntentsAre((), b"\x10b")
+        return usual(send)
+
+    ranges.stage.answer = answer
+    assert ranges.collect()
+    assert 3 in [each.group for each in ranges.stage.sent if type(each.message) is Intents]
+
+
 def test_rows_go_in_steps():
     ranges = Ranges({(Collect, 1): [Collected(b"\x10c", 9), Collected(None, 1)]})
     assert ranges.collect()

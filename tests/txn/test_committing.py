@@ -4,6 +4,7 @@ import pytest
 
 from node.messages import Busy, Done, NotLeader, Refused
 from ranges.messages import Intent, StaleSpan
+from ranges.placement.messages import Lookup
 from tests.ranges.played import Played, scripted, whole
 from txn import committing as module
 from txn.commands import Write
@@ -147,6 +148,19 @@ def test_a_write_that_is_not_there_goes_on_over_ranges_with_the_same_id():
     stage, commit = one_range(None, StaleSpan((LEFT, RIGHT)), AttemptIs(0, False), Committed(C), keys=(A, B))
     assert commit() == C
     assert [type(each) for each in stage.messages()][-2:] == [Attempt, Commit] and ids(stage) == 1
+
+
+def test_a_question_of_m4_waits_for_a_newer_span_version_than_every_write_had():
+    stage, commit = one_range(None, StaleSpan(()), AttemptIs(C, False), keys=(A, B))
+
+    def answer(send, scripted=stage.answer):
+        if len([each for each in stage.sent if type(each.message) is Lookup]) == 3:
+            stage.catalog = [LEFT, RIGHT]
+        return scripted(send)
+
+    stage.answer = answer
+    assert commit() == C
+    assert stage.sent[-1].span == 2
 
 
 def test_a_write_that_nobody_can_tell_of_is_unknown():

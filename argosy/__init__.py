@@ -11,7 +11,7 @@
 `open` and `connect` give the same methods in both forms (`Database` and `AsyncDatabase`). Keys and values are
 bytes; text is taken as UTF-8. Only three things can go wrong with an operation: `Aborted` (it certainly did not
 happen), `OutcomeUnknown` (it may have happened), `Unavailable` (nobody could be asked in time; nothing was
-written). This package decides nothing: it puts a node or a client together and hands their names on.
+written). What keeps a database from opening, or stops its node, is a `NodeError`. This package decides nothing: it puts a node or a client together and hands their names on.
 Read next: argosy/blocking.py.
 """
 
@@ -45,14 +45,18 @@ _refuse_strangers()
 
 from argosy.opening import connect, open  # noqa: E402
 from argosy.trying import transactional  # noqa: E402
+from node.errors import AddressError, DirectoryError, NodeError  # noqa: E402
 from txn.errors import Aborted, BadInput, OutcomeUnknown, Unavailable  # noqa: E402
 
 __all__ = [
     "Aborted",
+    "AddressError",
     "AsyncDatabase",
     "AsyncTransaction",
     "BadInput",
     "Database",
+    "DirectoryError",
+    "NodeError",
     "OutcomeUnknown",
     "Transaction",
     "Unavailable",

@@ -40,6 +40,12 @@ class Calls:
         chance = random.Random(os.urandom(16)).random
         self.core = Core(Router(routes, chance, lambda: node.host.now))
 
+    def require_open(self) -> None:
+        """Raises `NodeError` if the node has stopped, or the database was closed."""
+        stopped = self._node.engine.stopped
+        if stopped is not None:
+            raise NodeError(stopped)
+
     def start(self, flow: Flow[Any], done: Done) -> None:
         """Start a flow between two turns of the engine."""
         host, engine = self._node.host, self._node.engine
@@ -57,6 +63,7 @@ class BlockingCalls(Calls):
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's result, or its exception."""
+        self.require_open()
         result: list[tuple[T, BaseException | None]] = []
 
         def done(value: Any, error: BaseException | None) -> None:
@@ -78,6 +85,7 @@ class TrioCalls(Calls):
 
     async def run(self, flow: Flow[T]) -> T:
         """The flow's result, or its exception. If it is cancelled, the flow goes on and its result is lost."""
+        self.require_open()
         parked: Parked[T] = Parked()
         self.start(flow, parked.take)
         self._driver.step()

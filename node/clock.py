@@ -29,11 +29,6 @@ class Clock:
         return time.clock_gettime(_CLOCK)
 
 
-def wall_seconds() -> float:
-    """Seconds since 1970, for people to read; nothing is ever decided by it."""
-    return time.time()
-
-
 def wall_date(days: int) -> datetime:
     """The date so many days from now, for certificates."""
     return datetime.now(UTC) + timedelta(days=days)

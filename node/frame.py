@@ -73,9 +73,8 @@ class FrameDecoder:
             if len(rest) < self._need:
                 return []
             self._rest = bytearray()
-            received = rest
         frames: list[tuple[int, Any]] = []
-        view = memoryview(received)
+        view = memoryview(rest or received)
         start, size, head = 0, len(view), HEADER.size
         self._need = head
         while size - start >= head:

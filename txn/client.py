@@ -50,7 +50,6 @@ class Client:
         self._seed = 0
         self._link_of: dict[int, int] = {}
         self._node_of: dict[int, int] = {}
-        self._sent_here: dict[int, set[int]] = {}
         self._outgoing: dict[int, list[Row]] = {}
         self._waiting: dict[int, list[Row]] = {}
         self._dial_from: dict[int, float] = {}

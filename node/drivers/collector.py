@@ -16,10 +16,9 @@ OLD_ROUNDS = 100
 
 @dataclass(slots=True)
 class Pauses:
-    """Collections since the start: how many, how long together, and the longest, in seconds."""
+    """Collections since the start: how many, and the longest, in seconds."""
 
     count: int = 0
-    total_seconds: float = 0.0
     longest_seconds: float = 0.0
 
 
@@ -54,7 +53,5 @@ class Collector:
         if phase == "start":
             self._since = now
             return
-        pauses, seconds = self.pauses, now - self._since
-        pauses.count += 1
-        pauses.total_seconds += seconds
-        pauses.longest_seconds = max(pauses.longest_seconds, seconds)
+        self.pauses.count += 1
+        self.pauses.longest_seconds = max(self.pauses.longest_seconds, now - self._since)

@@ -146,7 +146,7 @@ class Engine:
         links.flush()
 
     def _watch(self, state: PumpedState, now: float, again: bool = False) -> None:
-        """Have the descriptors of the state watched, as it names them now; `again`: even if the numbers are the same."""
+        """Have the descriptors of the state watched, as it names them now; `again`: even if the numbers are old."""
         wanted = state.filenos()
         writing = state.write_fileno() if state.wants_write() else -1
         current = (*wanted, writing)

@@ -5,7 +5,7 @@ import trio
 
 import argosy
 from bench.processes import free_ports
-from node.errors import AddressError, DirectoryError
+from node.errors import AddressError, DirectoryError, NodeError
 
 
 @pytest.fixture
@@ -117,3 +117,10 @@ async def test_a_client_beside_the_node(tmp_path):
                 tx.put("a", b"2")
                 raise ZeroDivisionError
         assert await client.get("a") == b"1"
+
+
+async def test_a_closed_database_says_so(tmp_path):
+    async with argosy.open(tmp_path / "data") as db:
+        pass
+    with pytest.raises(NodeError, match="closed"):
+        await db.get("a")

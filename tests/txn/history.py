@@ -10,8 +10,7 @@ from typing import Any
 from node.flow import Flow, Sleep
 from ranges.keys import VERSION_KIND, unhead, version_commit
 from ranges.router import Router
-from tests.ranges.fakes import FakeView
-from tests.txn.world import Faults, Person, World
+from tests.txn.world import Faults, Person, Rows, World
 from txn.committing import Names
 from txn.database import Database
 from txn.errors import Aborted, OutcomeUnknown, Unavailable
@@ -144,6 +143,7 @@ def random_faults(world: World, focus: str = "") -> Faults:
         elections=pick((0.0, 0.5, 2.0, 8.0)),
         crashes=pick((1.0, 8.0) if focus == "ends" else (0.0, 0.2, 1.0)),
         splits=pick((2.0, 8.0) if focus == "splits" else (0.0, 0.5, 2.0)),
+        collections=pick((0.0, 0.0, 0.5, 2.0)),
         slow=pick((0.001, 0.01, 0.05)),
     )
 
@@ -157,8 +157,7 @@ def schedule(seed: int, focus: str = "", operations: int = 8) -> tuple[World, li
     patience = world.rng.choice((0.02, 0.3, 3.0))
     world = World(seed, world.rng.choice(LAYOUTS), patience=patience)
     world.faults = random_faults(world, focus)
-    for name in ("elections", "crashes", "splits"):
-        world.plan(name)
+    world.plan_faults()
     people = [world.person() for _ in range(3)]
     done = [random_operation(world, f"T{number}", focus) for number in range(operations)]
     spread = world.rng.choice((0.05, 0.5, 3.0))
@@ -194,10 +193,10 @@ def start(world: World, person: Person, operation: Operation, after: float) -> N
 # -- the checker -----------------------------------------------------------------------------------------------------
 
 
-def versions(view: FakeView) -> list[tuple[bytes, int, bytes, bool]]:
+def versions(view: Rows) -> list[tuple[bytes, int, bytes, bool]]:
     """(key, C, attempt, deleted) of every version, in no order that means anything."""
     rows = []
-    for (head, tail), row in view.values.items():
+    for (head, tail), row in view.ever.items():
         if tail[0] == VERSION_KIND:
             rows.append((unhead(head)[1:], version_commit(tail), row[1:17], bool(row[0])))
     return rows

@@ -21,12 +21,13 @@ from node.raft.messages import Configuration, Member
 from ranges.admin import Split
 from ranges.descriptor import Descriptor
 from ranges.directory import Directory
-from ranges.keys import FIRST_KEY, LAST_KEY, TICK
+from ranges.keys import FIRST_KEY, LAST_KEY, TICK, VERSION_KIND
 from ranges.machine import RangeMachine, first_mark
 from ranges.placement.messages import Lookup, RoutesAre, Ticks, TicksAre
 from ranges.router import Router
 from tests.ranges.fakes import FakeView
 from txn.client import Client
+from txn.collection import Collection
 from txn.config import PATIENCE_SECONDS
 from txn.coordinator import Coordinator
 from txn.settling import Settling
@@ -43,6 +44,7 @@ class Faults:
     elections: float = 0.0  # a second, of all ranges together
     crashes: float = 0.0  # a second, of all nodes together
     splits: float = 0.0  # a second
+    collections: float = 0.0  # a second
     slow: float = 0.002  # mean seconds of a message's way
 
 
@@ -59,6 +61,19 @@ class Group:
     log: list[tuple[bytes, Request | None, int]] = field(default_factory=list)
     parked: dict[Hashable, list[tuple[Request, Any, int]]] = field(default_factory=dict)
     behind: set[Hashable] = field(default_factory=set)
+
+
+class Rows(FakeView):
+    """`ever` keeps every version that was written, also when it has been collected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever: dict[tuple[bytes, bytes], bytes] = {}
+
+    def put(self, head: bytes, tail: bytes, value: bytes) -> None:
+        super().put(head, tail, value)
+        if tail[0] == VERSION_KIND:
+            assert self.ever.setdefault((head, tail), value) == value, "two versions at one timestamp"
 
 
 class Node:
@@ -153,7 +168,7 @@ class World:
         self.patience = patience
         self.now, self.links, self.ticks, self.sequence = 0.0, 0, 9, 0
         self.events: list[tuple[float, int, Callable[[], None]]] = []
-        self.view = FakeView()
+        self.view = Rows()
         self.configuration = Configuration(1, 4, tuple(Member(node, node) for node in NODES))
         self.groups: dict[int, Group] = {}
         self.catalog: list[Descriptor] = []
@@ -166,8 +181,7 @@ class World:
             self.lead(self.groups[number], self.rng.choice(NODES))
         self.newest_group = len(self.groups)
         self.catalog = [group.machine.descriptor for group in self.groups.values()]
-        for name in ("elections", "crashes", "splits"):
-            self.plan(name)
+        self.plan_faults()
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -412,6 +426,10 @@ class World:
 
     # -- faults --------------------------------------------------------------------------------------------------------
 
+    def plan_faults(self) -> None:
+        for name in ("elections", "crashes", "splits", "collections"):
+            self.plan(name)
+
     def plan(self, name: str) -> None:
         rate = getattr(self.faults, name)
         if rate:
@@ -450,6 +468,18 @@ class World:
             outcome = group.machine.admit(request, self.now)
             if type(outcome) is Proposal:
                 self.propose(group, outcome.stamp + request.body, request)
+
+    def strike_collections(self) -> None:
+        """F5, up to this moment, by any node: whatever is under way is too old from then on."""
+        node, until = self.nodes[self.rng.choice(NODES)], self.tick()
+        node.flows.now = self.now
+        node.flows.start(
+            Collection(node.router, node.settling).collect(until), lambda result, error: self.raised(error)
+        )
+
+    def raised(self, error: BaseException | None) -> None:
+        if error is not None:
+            raise error
 
     def split_keys(self) -> set[bytes]:
         return {b"\x10" + name.encode() for name in "abcdef"}

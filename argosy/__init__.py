@@ -11,7 +11,8 @@
 `open` and `connect` give the same methods in both forms (`Database` and `AsyncDatabase`). Keys and values are
 bytes; text is taken as UTF-8. Only three things can go wrong with an operation: `Aborted` (it certainly did not
 happen), `OutcomeUnknown` (it may have happened), `Unavailable` (nobody could be asked in time; nothing was
-written). What keeps a database from opening, or stops its node, is a `NodeError`. This package decides nothing: it puts a node or a client together and hands their names on.
+written). What keeps a database from opening, or stops its node, is a `NodeError`. This package decides nothing: it
+puts a node or a client together and hands their names on.
 Read next: argosy/blocking.py.
 """
 

@@ -52,6 +52,8 @@ class Place:
 class LocalNode:
     """An open node. `engine` is stepped by one driver; `close` when the driver has ended.
 
+    `fresh`: its directory was empty before. `address` is where it is reached.
+
     1. Everything that was opened is closed again, also when the start fails half way.
     """
 
@@ -81,6 +83,7 @@ class LocalNode:
         directory = open_directory(Path(place.data))
         self._closers.append(directory.close)
         state = State(directory.state_path, self.engine.notify)
+        self.fresh = directory.identity is None
         self._closers.append(lambda: state.close(flush=self.engine.stopped is None))  # a crash ends as a power cut
         stored = self._identity(directory, state, place)
         journal = Journal(directory.journal_path, self.engine.notify)

@@ -41,6 +41,10 @@ def run(
     try:
         collector.settle()
         log.info("serving", node=node.identity.node, address=node.address, cluster=node.identity.cluster.hex()[:8])
+        if join is not None and not node.fresh:
+            log.warning(
+                f"--join is ignored: this directory is a node of cluster {node.identity.cluster.hex()[:8]} already"
+            )
         trio.run(_serve, node, log)
         if node.engine.stopped is not None:
             raise NodeError(node.engine.stopped)

@@ -10,7 +10,7 @@ from bench.cluster import BenchFailed, Cluster, wait_for
 from bench.demo import accounts, airports
 from bench.demo.telling import Teller
 from bench.demo.watcher import Watcher
-from ranges.placement.messages import ClusterStatus, RangeStatus, Rules
+from ranges.placement.messages import ClusterStatus, Rules
 
 NODES = 3
 RULES = Rules(replicas=3, split_bytes=512 << 10, dead_milliseconds=3_000)
@@ -31,10 +31,11 @@ def load(db: argosy.Database, rows: dict[bytes, bytes], teller: Teller) -> None:
 def wait_for_ranges(cluster: Cluster, teller: Teller) -> None:
     """Ranges split by size, and their leaders spread over the nodes, by themselves."""
 
-    def spread() -> list[RangeStatus]:
+    def spread() -> bool:
         found = cluster.ranges()
         leaders = {each.leader for each in found if each.leader}
-        return found if len(found) >= RANGES_WANTED and len(leaders) == NODES else []
+        teller.say_if_new(f"{len(found)} ranges, led from {len(leaders)} nodes")
+        return len(found) >= RANGES_WANTED and len(leaders) == NODES
 
     wait_for(f"{RANGES_WANTED} ranges led from {NODES} nodes", spread, SETTLE_SECONDS_MAX)
     cluster.wait_healthy(NODES, SETTLE_SECONDS_MAX)
@@ -52,9 +53,10 @@ def kill_and_replace(cluster: Cluster, teller: Teller) -> float:
     teller.say("a fourth node starts and joins")
 
     def replaced() -> bool:
-        state = cluster.order(ClusterStatus())
-        holders = {each.node for found in cluster.ranges() for each in found.descriptor.replicas}
-        return state.short == 0 and state.stopped == 0 and not state.moving and status.node not in holders
+        state, found = cluster.order(ClusterStatus()), cluster.ranges()
+        left = sum(status.node in {each.node for each in one.descriptor.replicas} for one in found)
+        teller.say_if_new(f"{left} of {len(found)} ranges still count on the dead node")
+        return state.short == 0 and state.stopped == 0 and not state.moving and not left
 
     wait_for("every range whole again without the dead node", replaced, SETTLE_SECONDS_MAX)
     return time.monotonic() - began

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from argosy.cli import shown
 from argosy.cli.orders import range_cells
 from ranges.placement.messages import RangeStatus
 
 T = TypeVar("T")
+PROGRESS_SECONDS = 1.0
 
 
 class Teller:
@@ -22,11 +24,19 @@ class Teller:
 
     def __init__(self) -> None:
         self._console = shown.console()
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
+        self._last = ""
 
     def say(self, text: str) -> None:
         """One line."""
-        self._console.print(f"[dim]{time.monotonic() - self._began:5.1f} s[/dim]  {text}")
+        self._last, self._said = text, time.monotonic()
+        line = Text(f"{self._said - self._began:5.1f} s  ", style="dim")
+        self._console.print(line.append(text, style="not dim"))
+
+    def say_if_new(self, text: str) -> None:
+        """One line of progress, unless it says nothing new or the last line is a moment old."""
+        if text != self._last and time.monotonic() - self._said >= PROGRESS_SECONDS:
+            self.say(text)
 
     def ranges(self, title: str, found: Sequence[RangeStatus]) -> None:
         """The ranges as a table."""

@@ -101,8 +101,9 @@ class BlockingDriver:
         """No more turns: every waiting caller gets `NodeError`. The engine stays to be closed by its owner."""
         self._closed.set()
         self.engine.links.wake()
-        if self._daemon.is_alive():
-            self._daemon.join()
+        while self._daemon.is_alive():  # a leader's poll may take the wake that was meant for the daemon
+            self.engine.links.wake()
+            self._daemon.join(NAP_SECONDS)
         with self._lock:
             self.engine.stopped = self.engine.stopped or CLOSED
             self._end_all()

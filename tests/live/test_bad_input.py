@@ -60,6 +60,21 @@ def test_nobody_to_join(tmp_path):
     assert nobody in line
 
 
+def test_a_directory_of_another_cluster_stays_there(cluster, tmp_path):
+    with argosy.open(tmp_path / "data") as db:
+        db[b"mine"] = b"here"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    command = [sys.executable, "-m", "argosy.cli", "start", "--data", str(tmp_path / "data"), "--listen", address]
+    with subprocess.Popen([*command, "--join", cluster.addresses[0]], stderr=subprocess.PIPE, text=True) as process:
+        line = process.stderr.readline() + process.stderr.readline()
+        with argosy.connect(address) as db:
+            assert db[b"mine"] == b"here"
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+    assert "--join is ignored" in line
+    assert [each.address for each in cluster.nodes()] == cluster.addresses
+
+
 GARBAGE = {
     "random": random.Random(1).randbytes(4096),
     "zeros": bytes(4096),

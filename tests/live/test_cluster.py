@@ -3,9 +3,11 @@
 import threading
 
 import pytest
+from click.testing import CliRunner
 
 import argosy
-from bench.cluster import Cluster
+from argosy.cli import main
+from bench.cluster import Cluster, wait_for
 from ranges.keys import USER
 from ranges.placement.messages import ListRanges
 
@@ -70,6 +72,17 @@ def test_no_acknowledged_write_is_lost_when_the_leader_is_killed(cluster):
     with argosy.connect(cluster.address()) as db:
         for each in writers:
             assert each.acknowledged <= int(db[each.key]) <= each.sent
+
+
+def test_a_leader_moves_on_order(cluster):
+    found = cluster.ranges()[0]
+    target = next(each.node for each in found.descriptor.replicas if each.node != found.leader)
+
+    def moved() -> bool:
+        order = ["move", str(found.descriptor.group), str(target), "--at", cluster.address()]
+        return CliRunner().invoke(main, order).exit_code == 0 and cluster.ranges()[0].leader == target
+
+    wait_for("the leader to move", moved)
 
 
 def test_all_nodes_killed_at_once_come_back_with_everything(cluster):

@@ -25,8 +25,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/python -m bench.demo
 
+# Two processes: the simulated clusters are most of the work. TESTS=tests/raft runs a part.
 test: $(READY)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 # `make -k check` goes on after the first finding.
 CHECKS := format lint types floors tidy

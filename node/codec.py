@@ -9,7 +9,7 @@ indefinite lengths and depth (they multiply memory). Read next: node/codec_types
 
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -83,18 +83,41 @@ def _checked_at_first_use(cls: type, tag: int, names: list[str]) -> Callable[[tu
 
 
 def _maker(cls: type, tag: int, names: list[str]) -> Callable[[tuple[Any, ...]], Any]:
-    check = checker(cls, names)
+    check, build = checker(cls, names), _builder(cls, names)
 
     def make(row: tuple[Any, ...]) -> Any:
         if not check(row):
             found = ", ".join(type(each).__name__ for each in row[1:9])
             raise Malformed(f"class tag {tag} ({cls.__name__}) with wrong fields: ({found})")
         try:
-            return cls(*row[1:])
+            return build(*row[1:])
         except (TypeError, ValueError) as error:
             raise Malformed(f"class tag {tag} ({cls.__name__}) with wrong fields: {error}") from error
 
     return make
+
+
+def _builder(cls: type, names: list[str]) -> Callable[..., Any]:
+    """What makes an instance from fields: for a frozen class, its twin that is not frozen, which then becomes it.
+
+    A frozen dataclass sets each field through a call of its own; the twin takes a third of the time. Where Python
+    finds the two not alike enough, or the class checks its fields itself, it is the class.
+    """
+    twin: Any = make_dataclass(cls.__name__, names, slots=True)
+    blank = twin(*[None] * len(names))
+    try:
+        blank.__class__ = cls
+    except TypeError:
+        return cls
+    if hasattr(cls, "__post_init__"):
+        return cls
+
+    def build(*values: Any) -> Any:
+        made = twin(*values)
+        made.__class__ = cls
+        return made
+
+    return build
 
 
 def tags() -> dict[int, str]:

@@ -205,7 +205,8 @@ class StatePort(View, Protocol):
         ...
 
     def forget(self, group: int, tombstone: bytes, span: tuple[bytes, bytes] | None) -> None:
-        """Remove a group's rows (if `span`) and set its mark to a tombstone, in one commit."""
+        """Remove a group's rows (if `span`) and set its mark to a tombstone, in one commit; `Flushed(((group, 0),))`
+        follows."""
         ...
 
 

@@ -198,7 +198,7 @@ class Replicas:
     def flushed(self, number: int, index: int) -> None:
         """The state holds a group durably up to here: its log may be cut, but for what followers still need."""
         group = self.groups.get(number)
-        if group is None and number in self._going:  # the tombstone is durable, so the log may go after it
+        if index == 0 and number in self._going:  # the tombstone is durable, so the log may go after it
             del self._going[number]
             self._host.forget(number)
         if group is None or index <= group.flushed:

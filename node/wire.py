@@ -5,6 +5,8 @@ one array of byte strings. Does not own the messages (node/raft/messages.py), wh
 Importing this module registers them. Read next: node/codec.py.
 """
 
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 from node.codec import register_as
@@ -30,6 +32,7 @@ from node.raft.messages import (
 )
 
 _INT, _BYTES, _KINDS = frozenset((int,)), frozenset((bytes,)), frozenset(Kind)
+_kind = itemgetter(1)
 _new = tuple.__new__  # three times as fast as Entry(…)
 assert not Kind.COMMAND, "an Append without kinds holds commands only"
 
@@ -62,9 +65,7 @@ def _pack_append(message: Append) -> tuple[Any, ...]:
     base, entries = message.base, message.entries
     same = not entries or entries[0][0] == entries[-1][0]
     terms = (entries[0][0] if entries else 0) if same else [each[0] for each in entries]
-    kinds: list[int] | None = [each[1] for each in entries]
-    if not any(kinds):  # type: ignore[arg-type]
-        kinds = None
+    kinds = [each[1] for each in entries] if any(map(_kind, entries)) else None
     return (3, message.term, base[0], base[1], message.commit, terms, kinds, [each[2] for each in entries])
 
 
@@ -73,13 +74,13 @@ def _append(term: Any, index: Any, base_term: Any, commit: Any, terms: Any, kind
     if type(bodies) is not tuple or len(bodies) > ENTRIES_PER_APPEND_MAX or not _BYTES.issuperset(map(type, bodies)):
         raise TypeError("expected bodies of entries, not too many")
     if kinds is None and type(terms) is int:
-        entries = [_new(Entry, (terms, 0, body)) for body in bodies]
+        rows = zip(repeat(terms), repeat(0), bodies, strict=False)
     else:
         columns = (_column(terms, len(bodies)), _column(0 if kinds is None else kinds, len(bodies)), bodies)
-        entries = [_new(Entry, row) for row in zip(*columns, strict=True)]
-        if not _KINDS.issuperset(each.kind for each in entries):
+        if not _KINDS.issuperset(columns[1]):
             raise TypeError("expected kinds of entries")
-    return Append(term, Position(index, base_term), tuple(entries), commit)
+        rows = zip(*columns, strict=True)
+    return Append(term, Position(index, base_term), tuple(map(_new, repeat(Entry), rows)), commit)
 
 
 def _column(values: Any, length: int) -> tuple[int, ...]:

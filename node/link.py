@@ -23,7 +23,7 @@ from node.errors import Malformed
 from node.frame import encode_frame, encode_frames
 from node.handshake import NO_NODE, SEVERAL, hello_row, judge, kinds_from, newer_stays, read_hello
 from node.ports import Frame, Hello, Kind, LinkDown, LinkUp, Role
-from node.sockets import READ, WRITE, Listener, Place, Poller, connect_trouble, connecting, look_up, tune
+from node.sockets import READ, WRITE, Listener, Place, Poller, connect_trouble, connecting, look_up, resolve_here, tune
 from node.tls import Tls, TlsPipe
 
 RECEIVED_BYTES_MAX = 256 << 10  # one recv
@@ -40,11 +40,6 @@ class LinkStatistics:
     refused: int = 0  # handshakes that failed by the other side's Hello or our limits
     malformed: int = 0  # links closed for bytes without sense
     overfull: int = 0  # links closed because their outbox was full
-
-
-def resolve_here(address: str, done: Callable[[list[Place] | str], None]) -> None:
-    """Look a name up while the caller waits."""
-    done(look_up(address))
 
 
 class Links:

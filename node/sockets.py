@@ -35,6 +35,11 @@ def look_up(address: str) -> list[Place] | str:
     return [(family, place) for family, _, _, _, place in found]
 
 
+def resolve_here(address: str, done: Callable[[list[Place] | str], None]) -> None:
+    """Look a name up while the caller waits."""
+    done(look_up(address))
+
+
 def connecting(place: Place) -> Socket:
     """A socket on its way to a place. Raises OSError."""
     family, where = place

@@ -17,6 +17,7 @@ BLOCKED_SECONDS = (0.3, 5.0)
 PAUSED_SECONDS = (0.05, 2.0)
 LOSSY_SECONDS = (0.5, 5.0)
 LOSS_MAX = 0.2
+POWER_SECONDS = (0.1, 0.8)  # of slow disks, before it goes out
 SLOW_DISK_SECONDS = (0.5, 4.0)
 AMBUSH_SECONDS = (0.0, 0.008)  # from an intent to the crash: in the middle of a commit over several ranges
 SLOW_DISK_FACTOR = (5.0, 60.0)
@@ -37,6 +38,7 @@ class Nemesis:
             "crash": (5, self._crash),
             "ambush": (4, self._ambush),
             "crash everybody": (1, self._crash_everybody),
+            "power cut": (2, self._power_cut),
             "isolate": (4, self._isolate),
             "block one way": (3, self._block_one_way),
             "cut a link": (2, self._cut_a_link),
@@ -96,6 +98,20 @@ class Nemesis:
             if node.up:
                 node.crash(silent=False)
                 self._after(DOWN_SECONDS, node.restart)
+
+    def _power_cut(self) -> None:
+        """All disks are slow for a moment, then everybody loses power: what was told too early is missed."""
+        for node in self._cluster.nodes:
+            node.disk_factor = self._chance.uniform(*SLOW_DISK_FACTOR)
+
+        def cut() -> None:
+            for node in self._cluster.nodes:
+                node.disk_factor = 1.0
+                if node.up:
+                    node.crash(silent=True)
+                    self._after(DOWN_SECONDS, node.restart)
+
+        self._after(POWER_SECONDS, cut)
 
     def _isolate(self) -> None:
         """Two-way: some nodes from all others, clients on either side or none."""

@@ -17,7 +17,7 @@ from txn.errors import Aborted, OutcomeUnknown, Unavailable
 
 ACCOUNTS = 24
 BALANCE = 100
-REGISTERS = 10
+REGISTERS = 5
 SLOTS = 8
 ITEMS_PER_LIST = 40
 

@@ -267,3 +267,42 @@ def test_an_interrupted_wait_for_something_to_happen_leaves_the_node_as_it_is(
         with pytest.raises(KeyboardInterrupt):
             callers.driver.run(lambda: None, lambda: False, PATIENCE_SECONDS)
     assert callers.call(DURABLE)
+
+
+class Lock:
+    """The driver's lock, which lets something happen just before it is released for the first time."""
+
+    def __init__(self, real: threading.Lock, before: Callable[[], object]) -> None:
+        self._real = real
+        self._before: Callable[[], object] | None = before
+        self.acquire = real.acquire
+
+    def release(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            before()
+        self._real.release()
+
+    def __enter__(self) -> None:
+        self._real.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._real.release()
+
+
+def test_who_comes_while_the_leader_leaves_is_not_forgotten(callers: Callers) -> None:
+    waits, wait = threading.Event(), callers.driver._wait
+
+    def told(ticket: Any, gate: Any) -> None:
+        waits.set()
+        wait(ticket, gate)
+
+    def another_comes() -> None:
+        callers.in_thread(lambda: callers.call(DURABLE))
+        assert waits.wait(PATIENCE_SECONDS)
+
+    callers.driver._wait = told  # type: ignore[method-assign]
+    callers.driver._lock = Lock(callers.driver._lock, another_comes)  # type: ignore[assignment]
+    assert callers.call(PLAIN)
+    callers.join()
+    assert callers.errors == [] and len(callers.node.replies) == 2

@@ -179,9 +179,10 @@ def test_p2_a_late_grant_of_an_earlier_stretch_is_nothing(pair: Pair) -> None:
     pair.restart(2, life=2)
     pair.run(2.0)
     station = pair.stations[1]
-    before = station.table.granted[2]
-    station.support.take(2, Grant(1, pair.clock(1), 1 << 32 | 1), pair.clock(1))
+    before, asked = station.table.granted[2], last_stamp(pair, 1)
+    station.support.take(2, Grant(1, asked, 1 << 32 | 1), pair.clock(1))
     assert station.table.granted[2] == before
+    assert station.support.ready().inputs == []
 
 
 def test_p4_a_lease_is_counted_from_the_stamp_and_shortened(pair: Pair) -> None:
@@ -197,10 +198,22 @@ def test_p4_a_lease_is_counted_from_the_stamp_and_shortened(pair: Pair) -> None:
     assert until < pair.clock(1) + 0.7 - 0.3 + 1e-9
 
 
+def last_stamp(pair: Pair, node: int) -> float:
+    return max(each.stamp for each in pair.sent if type(each) is Ask and (each.stamp > 500) == (node == 1))
+
+
+def test_p4_a_grant_for_another_life_of_ours_is_nothing(pair: Pair) -> None:
+    station, asked = pair.stations[1], last_stamp(pair, 1)
+    before = dict(station.table.granted)
+    station.support.take(2, Grant(2, asked, 1 << 32 | 2), pair.clock(1))
+    assert station.table.granted == before
+    station.support.take(2, Grant(1, asked, 1 << 32 | 2), pair.clock(1))
+    assert station.table.granted != before
+
+
 @pytest.mark.parametrize(
     "grant",
     [
-        Grant(2, 1001.0, 1 << 32 | 1),  # for another life of ours
         Grant(1, 2000.0, 1 << 32 | 1),  # a stamp that we never gave
         Grant(1, float("nan"), 1 << 32 | 1),
         Grant(1, 900.0, 1 << 32 | 1),  # so late that it has run out
@@ -259,9 +272,12 @@ def test_p7_what_does_not_show_it_does_not_count(pair: Pair, heard: float, heard
 
 def test_an_ask_for_more_than_our_own_promise_is_not_granted(pair: Pair) -> None:
     station, now = pair.stations[2], pair.clock(2)
-    for seconds in (0.71, float("nan"), float("inf")):
+    for seconds in (0.71, 0.71, float("nan"), float("inf")):
         station.support.take(1, Ask(3, 1.0, seconds, now, 1, 0), now)
         assert 1 not in station.table.promised
+        now += 0.01
+    station.support.take(1, Ask(3, 1.0, 0.7, now, 1, 0), now)
+    assert 1 in station.table.promised
 
 
 def test_z6_the_end_of_a_grant_is_told_once(pair: Pair) -> None:

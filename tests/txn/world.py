@@ -13,26 +13,19 @@ from itertools import pairwise
 from typing import Any
 
 from node.codec import decode, encode
-from node.flow import Flow, Flows, Send
+from node.flow import Flow
 from node.machine import Answer, Proposal, Request, StartGroup, Wait
 from node.messages import NoGroup, NotLeader
-from node.ports import Frame, Hello, Kind, LinkDown, LinkUp, Role
 from node.raft.messages import Configuration, Member
-from ranges.admin import Split
 from ranges.descriptor import Descriptor
 from ranges.directory import Directory
 from ranges.keys import FIRST_KEY, LAST_KEY, TICK, VERSION_KIND
 from ranges.machine import RangeMachine, first_mark
 from ranges.placement.messages import Lookup, RoutesAre, Ticks, TicksAre
-from ranges.router import Router
 from tests.ranges.fakes import FakeView
-from txn.client import Client
-from txn.collection import Collection
+from tests.txn.actors import NODES, Node, Person
+from tests.txn.strikes import Strikes
 from txn.config import PATIENCE_SECONDS
-from txn.coordinator import Coordinator
-from txn.settling import Settling
-
-NODES = (1, 2, 3)
 
 
 @dataclass
@@ -76,84 +69,7 @@ class Rows(FakeView):
             assert self.ever.setdefault((head, tail), value) == value, "two versions at one timestamp"
 
 
-class Node:
-    """A process: its flows, and whom they ask. A crash takes all of that."""
-
-    def __init__(self, world: "World", number: int) -> None:
-        self.world, self.number = world, number
-        self.boot()
-
-    def boot(self) -> None:
-        self.flows = Flows(self.send)
-        self.flows.now = self.world.now
-        self.router = Router(self.world.directory(), self.world.rng.random, lambda: self.flows.now)
-        self.settling = Settling(self.router, self.world.patience)
-        self.coordinator = Coordinator(self.router, self.settling)
-        self.services = self.coordinator.services()
-
-    def send(self, copy: int, wish: Send) -> None:
-        target, body, flows = wish.node or self.number, encode(wish.message), self.flows
-        request = Request(0, copy, wish.group, wish.span, body, decode(body), 0.0)
-
-        def answered(reply: Any) -> None:
-            if self.flows is flows:
-                flows.replied(copy, reply)
-
-        self.world.carry(lambda: self.world.arrive(target, request, answered))
-
-
-class Person:
-    """A client's process: the world is its driver. One link to each node, lost when the node crashes."""
-
-    def __init__(self, world: "World", number: int) -> None:
-        self.world, self.number, self.events = world, number, []
-        self.client = Client(["seed"], world.rng.random)
-        self.links: dict[int, int] = {}
-        self.dead = False
-
-    def step(self) -> None:
-        if self.dead:
-            return
-        events, self.events = self.events, []
-        effects = self.client.step(self.world.now, events)
-        assert not effects.hangups, "a client found a frame malformed"
-        for node, _ in effects.dials:
-            self.world.after(0.001, lambda node=node: self.dialled(node or self.world.rng.choice(NODES), node))
-        for link, kind, rows in effects.sends:
-            assert kind == Kind.REQUESTS
-            for row in rows:
-                self.depart(link, row)
-
-    def dialled(self, node: int, asked: int) -> None:
-        world = self.world
-        if world.rng.random() < world.faults.lost:
-            self.events.append(LinkDown(-1, asked))
-        else:
-            world.links += 1
-            self.links[world.links] = node
-            routes = tuple((each, f"n{each}") for each in NODES)
-            self.events.append(LinkUp(world.links, Hello(Role.NODE, b"", node, 1, f"n{node}", routes)))
-
-    def depart(self, link: int, row: tuple[int, int, int, bytes]) -> None:
-        node = self.links.get(link)
-        if node is None:
-            return
-        copy, group, span, body = row
-        request = Request(link, copy, group, span, body, decode(body), 0.0)
-
-        def answered(reply: Any) -> None:
-            if link in self.links:
-                self.events.append(Frame(link, Kind.REPLIES, ((copy, encode(reply)),)))
-
-        self.world.carry(lambda: self.world.arrive(node, request, answered))
-
-    def cut(self, node: int) -> None:
-        for link in [each for each, end in self.links.items() if end == node]:
-            del self.links[link]
-            self.events.append(LinkDown(link))
-
-
-class World:
+class World(Strikes):
     """Nodes, ranges, people, and what happens to them."""
 
     def __init__(
@@ -423,66 +339,6 @@ class World:
         flows.now = self.now
         for duty in group.machine.duties(self.now):
             flows.start(duty)
-
-    # -- faults --------------------------------------------------------------------------------------------------------
-
-    def plan_faults(self) -> None:
-        for name in ("elections", "crashes", "splits", "collections"):
-            self.plan(name)
-
-    def plan(self, name: str) -> None:
-        rate = getattr(self.faults, name)
-        if rate:
-            self.after(self.rng.expovariate(rate), lambda: self.strike(name))
-
-    def strike(self, name: str) -> None:
-        if getattr(self.faults, name):
-            getattr(self, "strike_" + name)()
-            self.plan(name)
-
-    def strike_elections(self) -> None:
-        self.lead(self.groups[self.rng.choice(sorted(self.groups))], self.rng.choice(NODES))
-
-    def strike_crashes(self) -> None:
-        """A node loses all that it had in memory, and is back at once; others lead its ranges."""
-        number = self.rng.choice(NODES)
-        self.nodes[number].boot()
-        for person in self.people:
-            person.cut(number)
-        for group in self.groups.values():
-            if group.leader == number:
-                self.lead(group, self.rng.choice([each for each in NODES if each != number]))
-
-    def strike_splits(self) -> None:
-        group = self.groups[self.rng.choice(sorted(self.groups))]
-        keys = sorted(self.split_keys())
-        inside = [key for key in keys if group.machine.start < key < group.machine.end]
-        if inside and group.serves:
-            self.newest_group += 1  # never used twice, whatever becomes of the order
-            order = Split(self.rng.choice(inside), self.newest_group)
-            self.sequence += 1
-            request = Request(
-                self.sequence, 0, group.number, group.machine.span_version, encode(order), order, self.now
-            )
-            self.answers[self.sequence] = lambda _: None
-            outcome = group.machine.admit(request, self.now)
-            if type(outcome) is Proposal:
-                self.propose(group, outcome.stamp + request.body, request)
-
-    def strike_collections(self) -> None:
-        """F5, up to this moment, by any node: whatever is under way is too old from then on."""
-        node, until = self.nodes[self.rng.choice(NODES)], self.tick()
-        node.flows.now = self.now
-        node.flows.start(
-            Collection(node.router, node.settling).collect(until), lambda result, error: self.raised(error)
-        )
-
-    def raised(self, error: BaseException | None) -> None:
-        if error is not None:
-            raise error
-
-    def split_keys(self) -> set[bytes]:
-        return {b"\x10" + name.encode() for name in "abcdef"}
 
     def calm_down(self) -> None:
         """Nothing goes wrong any more."""

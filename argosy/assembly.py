@@ -21,7 +21,7 @@ from ranges.machine import first_mark as first_range_mark
 from ranges.placement.catalog import Catalog
 from ranges.placement.driver import Driver
 from ranges.placement.holdings import HostHoldings
-from ranges.placement.messages import Rules
+from ranges.placement.messages import Rules, Ticks, TicksAre
 from ranges.placement.reporter import Reporter
 from ranges.placement.rows import Row, bootstrap_rows
 from ranges.router import Router
@@ -73,8 +73,16 @@ def assemble(
     settling = Settling(router)
     driver = Driver(router)
 
+    def ticks(count: int) -> Flow[int | None]:
+        """Out of the window in memory where group 0 is led here under a lease (O2); else its leader is asked."""
+        reply = host.read_here(CONTROL_GROUP, Ticks(count))
+        if type(reply) is not TicksAre:
+            return (yield from router.ticks(count))
+        router.hear(reply.first)
+        return reply.first
+
     def one_tick() -> Flow[int | None]:
-        return router.ticks(1)
+        return ticks(1)
 
     def machine(number: int, mark: bytes, view: StatePort) -> Machine:
         if number == CONTROL_GROUP:
@@ -82,7 +90,7 @@ def assemble(
         return RangeMachine(number, view, mark, settling.settle, one_tick)
 
     services = {**Coordinator(router, settling).services(), **driver.services}
-    host = Host(identity, journal, state, Assembly(machine, services, router.ticks, directory), chance, settings, now)
+    host = Host(identity, journal, state, Assembly(machine, services, ticks, directory), chance, settings, now)
 
     def learn(addresses: tuple[tuple[int, str], ...], routes: tuple[tuple[int, str], ...]) -> None:
         directory.learn_addresses(addresses)

@@ -19,7 +19,7 @@ from node.group import Group
 from node.inbox import read_chunk, read_raft, read_replies, read_requests, read_support
 from node.intake import Intake
 from node.liveness import Liveness
-from node.machine import Request, StartGroup
+from node.machine import Answer, Request, StartGroup
 from node.messages import Busy, NotLeader
 from node.outbox import Outbox
 from node.ports import (
@@ -312,6 +312,16 @@ class Host:
         """The reply that names who may lead a group, with the address where that is known."""
         address = self.assembly.routes.address(node) if node else None
         return NotLeader(group, node, address or "")
+
+    def read_here(self, number: int, message: Any) -> Any:
+        """The reply to a query that this node may answer at once, as a leader with a lease; else None."""
+        group = self.replicas.groups.get(number)
+        if group is None or not group.leading or group.raft.term != group.leading:
+            return None
+        if group.machine is None or not group.raft.lease_until > self.now:
+            return None
+        outcome = group.machine.read(Request(FLOWS_LINK, 0, number, 0, b"", message, self.now), self.now)
+        return outcome.reply if type(outcome) is Answer else None
 
     def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
         """Run a flow behind."""

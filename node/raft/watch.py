@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from node.raft.candidate import campaign
 from node.raft.leader import leave_office
-from node.raft.leases import supported
+from node.raft.leases import lease_until, supported
 from node.raft.progress import Leadership
 from node.raft.quorum import reached_by_majority
 from node.raft.sending import beat
@@ -70,8 +70,8 @@ def _transfer_failed(raft: "Raft", lead: Leadership) -> bool:
 
 
 def _unsupported(raft: "Raft", lead: Leadership) -> bool:
-    """Z6: a leader, asleep too, that lacks a quorum's support for long enough must stop."""
-    if supported(raft):
+    """Z6: a leader, asleep too, that lacks a quorum's support for long enough must stop. Who has a lease has it."""
+    if lease_until(raft) > raft.now or supported(raft):
         lead.lacking_since = None
         return False
     rouse(raft, lead)

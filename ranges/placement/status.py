@@ -6,6 +6,7 @@ Owns the reading of a picture for people. Decides nothing. Read next: ranges/pla
 from collections import Counter
 from collections.abc import Mapping
 
+from ranges.placement.config import TARGET_SILENT_SECONDS
 from ranges.placement.draft import is_dead, wanted_voters
 from ranges.placement.messages import ListRanges, NodesAre, NodeStatus, RangesAre, RangeStatus, StatusIs
 from ranges.placement.picture import CONTROL_GROUP, Cell, Picture
@@ -52,8 +53,15 @@ def ranges_are(picture: Picture, routes: Routes, asked: ListRanges) -> RangesAre
 
 
 def cluster_status(picture: Picture) -> StatusIs:
-    """Counts over all placements; `failures` is that of the weakest range."""
-    alive = {node for node, view in picture.nodes.items() if view.state != "removed" and not is_dead(view, picture)}
+    """Counts over all placements; `failures` is that of the weakest range.
+
+    Who has been silent for some seconds cannot be counted on: people hear of it long before the policy replaces it.
+    """
+    alive = {
+        node
+        for node, view in picture.nodes.items()
+        if view.state != "removed" and not is_dead(view, picture) and view.silent <= TARGET_SILENT_SECONDS
+    }
     short = stopped = leaderless = 0
     failures = len(picture.nodes)
     for cell, members in picture.cells.items():

@@ -333,6 +333,19 @@ def test_the_status_counts_what_deaths_have_done() -> None:
     assert (status.dead, status.short, status.stopped) == ((2, 3), 2, 2)
 
 
+def test_the_status_tells_of_a_silent_node_before_it_counts_as_dead() -> None:
+    world = World(Rules(dead_milliseconds=300_000))
+    world.lead(1)
+    joined(world, 3)
+    world.catalog.configuration = Configuration(2, 4, (Member(1, 1), Member(2, 2), Member(3, 3)))
+    world.report(3)
+    world.run(4.0)
+    world.report(1)
+    world.report(2)
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.failures, status.dead) == (False, 0, (3,))
+
+
 def test_nodes_are_listed_with_what_they_hold_and_lead() -> None:
     world = World()
     world.lead(1)

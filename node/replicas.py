@@ -59,7 +59,9 @@ class Replicas:
 
     1. Two replicas on one node never overlap: a snapshot whose span another machine here holds is not taken.
     2. `gone` maps a group to the replica id below which nothing is created any more.
-    3. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
+    3. `_unmarked` are logs whose group's mark was not durable when the node died: what they promised, and hold, is
+       taken up by the replica that is made again (traps 1).
+    4. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
     """
 
     def __init__(self, host: "Host", journal: JournalPort, state: StatePort, chance: Callable[[], float]) -> None:
@@ -75,6 +77,7 @@ class Replicas:
         self._tickets = 0
         self._incoming: dict[int, _Incoming] = {}
         self._going: dict[int, None] = {}
+        self._unmarked: dict[int, Recovered] = {}
         self._offers: dict[int, tuple[Position, Configuration]] = {}
 
     # -- coming ----------------------------------------------------------------------------------------------------
@@ -85,11 +88,11 @@ class Replicas:
         for number, (applied, mark) in sorted(self._state.marks().items()):
             if mark.startswith(TOMBSTONE):
                 self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
-                if number in logs:
+                if logs.pop(number, None) is not None:
                     self._host.forget(number)
                 continue
-            log = logs.get(number, Recovered())
-            self._revive(number, applied, mark, log)
+            self._revive(number, applied, mark, logs.pop(number, Recovered()))
+        self._unmarked = logs
 
     def _revive(self, number: int, applied: int, mark: bytes, log: Recovered) -> None:
         """The state is ahead of the journal only where its rows came without a log: then the log begins anew there.
@@ -150,14 +153,18 @@ class Replicas:
             or (present is not None and present.machine is not None)
         ):
             return
-        hard = HardState(0, 0, FIRST.index)  # term 0: it has promised nothing, so it need not be quiet (P6)
+        log = self._unmarked.pop(number, Recovered())  # a first start has none: term 0, so it need not be quiet (P6)
+        term, vote, commit = log.hard
         if present is not None:  # uninitialised: what it has promised stands
-            hard = HardState(present.raft.term, present.raft.vote, FIRST.index)
+            term, vote = present.raft.term, present.raft.vote
+        hard = HardState(term, vote, max(commit, FIRST.index))
+        entries = log.entries if log.base == FIRST else []
         self._state.seal(number, FIRST.index, encode_mark(replica, configuration, effect.mark, FIRST))
-        raft = self._core(number, replica, configuration, hard, FIRST, (), FIRST.index)
+        raft = self._core(number, replica, configuration, hard, FIRST, entries, FIRST.index)
         group = self._add(number, replica, raft, effect.mark)
-        base = (FIRST.index, FIRST.term)
-        self._host.persist(group, GroupRecord(number, hard=hard, base=base), ())
+        if log.base != FIRST:
+            base = (FIRST.index, FIRST.term)
+            self._host.persist(group, GroupRecord(number, hard=hard, base=base), ())
         if parent.raft.role == Role.LEADER:
             self._host.start(self._campaign(group))
 
@@ -175,7 +182,11 @@ class Replicas:
             return group if group.replica == replica and not group.restoring else None
         if self.gone.get(number, 0) > replica or number in self._going:
             return None
-        raft = self._core(number, replica, NOBODY, HardState(0, 0, 0), Position(0, 0), (), 0)
+        log = self._unmarked.get(number, Recovered())
+        if log.base != (0, 0):
+            return None  # a right side: its split is replayed from the left's log, and makes it what it was
+        self._unmarked.pop(number, None)
+        raft = self._core(number, replica, NOBODY, HardState(*log.hard), Position(0, 0), (), 0)
         self._state.seal(number, 0, encode_mark(replica, NOBODY, b""))
         return self._add(number, replica, raft, None)
 

@@ -1,0 +1,176 @@
+"""One node of a group of two, its disks in the test's hands: nothing is promised or forgotten too early."""
+
+from typing import Any
+
+from argosy.testing.disk import Disk, MemoryJournal
+from argosy.testing.rows import MemoryState
+from node.codec import decode, encode
+from node.config import Settings
+from node.group import encode_mark
+from node.host import Host
+from node.machine import Answer, Applied, Proposal, StartGroup
+from node.messages import Done, NoGroup, NotLeader
+from node.ports import Assembly, Flushed, Frame, Hello, Identity, Kind, LinkUp, Recovered, Role, Synced
+from node.raft.membership import encode_configuration
+from node.raft.messages import Append, AppendReply, Configuration, Entry, Member, Position
+from node.raft.messages import Kind as EntryKind
+from node.replicas import FIRST
+
+TWO = Configuration(1, 3, (Member(1, 1), Member(2, 2)))
+GROUP, LINK = 5, 11
+
+
+class Echo:
+    """A machine that applies anything."""
+
+    configuration = TWO
+
+    def __init__(self, number: int, mark: bytes, view: Any) -> None:
+        self._mark = mark
+
+    def mark(self) -> bytes:
+        return self._mark
+
+    def span(self) -> tuple[bytes, bytes]:
+        return b"\x01", b"\x02"
+
+    def restore(self, mark: bytes) -> None:
+        self._mark = mark
+
+    def admit(self, request: Any, now: float) -> Proposal:
+        return Proposal(b"")
+
+    def apply(self, body: bytes, request: Any) -> Applied:
+        return Applied(Done())
+
+    def read(self, request: Any, now: float) -> Answer:
+        return Answer(Done())
+
+    def lead(self, term: int) -> None: ...
+
+    def follow(self) -> None: ...
+
+    def duties(self, now: float) -> tuple[()]:
+        return ()
+
+
+class Routes:
+    def address(self, node: int) -> str | None:
+        return f"n{node}:1"
+
+    def control_nodes(self) -> tuple[tuple[int, str], ...]:
+        return ((1, "n1:1"),)
+
+    def learn_control(self, nodes: Any) -> None: ...
+
+
+class Node:
+    """Node 2, with the leader's node at the other end of `LINK`. Time stands still unless `now` is moved."""
+
+    def __init__(self, **logs: Recovered) -> None:
+        disk = Disk()
+        disk.logs.update({int(number[1:]): log for number, log in logs.items()})
+        disk.marks[GROUP] = (1, encode_mark(2, TWO, b"echo", FIRST))
+        later = lambda seconds, act: None  # noqa: E731  (the test answers for the disks)
+        self.state = MemoryState(disk, later, lambda: 0.0)
+        assembly = Assembly(Echo, {}, lambda count: iter(()), Routes())  # type: ignore[arg-type]
+        journal = MemoryJournal(disk, later, lambda: 0.0)
+        identity = Identity(b"c" * 16, 2, 1, "n2:1")
+        self.host = Host(identity, journal, self.state, assembly, lambda: 0.5, Settings(leases=False), 0.0)
+        self.first = self.step(LinkUp(LINK, Hello(Role.NODE, b"c" * 16, 1, 1, "n1:1", ())))
+
+    def step(self, *events: Any) -> Any:
+        return self.host.step(0.0, events)
+
+    def append(self, base: Position, *entries: Entry, commit: int = 1) -> Any:
+        body = encode(Append(1, base, entries, commit))
+        return self.step(Frame(LINK, Kind.RAFT, ((GROUP, 1, 2, body),)))
+
+
+def said(effects: Any) -> list[Any]:
+    return [decode(row[3]) for _, kind, rows in effects.sends if kind == Kind.RAFT for row in rows]
+
+
+def answers(effects: Any) -> list[Any]:
+    return [decode(body) for _, kind, rows in effects.sends if kind == Kind.REPLIES for _, body in rows]
+
+
+def test_an_append_is_acknowledged_only_when_its_record_is_synced():
+    node = Node()
+    effects = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"))
+    assert effects.record is not None
+    assert not said(effects)
+    again = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"))
+    assert not said(again), "a copy that needs no record of its own waits for the first one's"
+    assert AppendReply(1, 2) in said(node.step(Synced(effects.record.sequence)))
+
+
+def test_an_entry_is_applied_only_when_the_own_journal_holds_it():
+    node = Node()
+    effects = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"), commit=2)
+    raft = node.host.replicas.groups[GROUP].raft
+    assert (raft.commit, raft.applied) == (2, 1)
+    node.step(Synced(effects.record.sequence))
+    assert raft.applied == 2
+
+
+def test_a_log_is_forgotten_only_when_the_tombstone_is_durable():
+    node = Node()
+    node.host.replicas.drop(GROUP, 2)
+    assert node.step().record is None
+    assert node.step(Flushed(((GROUP, 1),))).record is None, "an earlier batch of the group is not the tombstone"
+    record = node.step(Flushed(((GROUP, 0),))).record
+    assert [(each.group, each.gone) for each in record.groups] == [(GROUP, True)]
+
+
+def test_a_removed_replica_is_not_made_again_by_a_late_message():
+    node = Node()
+    node.host.replicas.drop(GROUP, 2)
+    node.step(Flushed(((GROUP, 0),)))
+    node.append(Position(1, 1))
+    assert GROUP not in node.host.replicas.groups
+    body = encode(Append(1, Position(1, 1), (), 1))
+    node.step(Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, body),)))
+    assert node.host.replicas.groups[GROUP].replica == 3, "the next replica id is a new member"
+
+
+def test_a_vote_stands_though_the_mark_of_its_replica_was_not_durable():
+    node = Node(g7=Recovered((4, 1, 0)))
+    node.step(Frame(LINK, Kind.RAFT, ((7, 1, 2, encode(Append(1, Position(1, 1), (), 1))),)))
+    raft = node.host.replicas.groups[7].raft
+    assert (raft.term, raft.vote) == (4, 1)
+
+
+def test_a_right_side_is_made_again_as_it_was_when_its_split_is_replayed():
+    node = Node(g7=Recovered((4, 1, 1), FIRST, [Entry(4, EntryKind.COMMAND, b"x")]))
+    node.step(Frame(LINK, Kind.RAFT, ((7, 1, 2, encode(Append(4, Position(1, 1), (), 1))),)))
+    assert 7 not in node.host.replicas.groups, "only the replayed split knows what it is"
+    parent = node.host.replicas.groups[GROUP]
+    node.host.start_group(parent, StartGroup(7, 0, encode_configuration(TWO), b"echo"))
+    raft = node.host.replicas.groups[7].raft
+    assert (raft.term, raft.vote, raft.last) == (4, 1, Position(2, 4))
+
+
+def test_who_does_not_lead_names_who_may_and_where():
+    node = Node()
+    node.append(Position(1, 1))
+    ask = encode(NoGroup(1))  # no request at all: refused by the group as such
+    rows = ((1, GROUP, 1, encode_put()), (2, 0, 0, encode_put()), (3, 9, 0, encode_put()))
+    assert answers(node.step(Frame(7, Kind.REQUESTS, rows))) == [
+        NotLeader(GROUP, 1, "n1:1"), NotLeader(0, 1, "n1:1"), NoGroup(9),
+    ]  # fmt: skip
+    assert "is not a request" in answers(node.step(Frame(7, Kind.REQUESTS, ((4, GROUP, 1, ask),))))[0].why
+
+
+def test_a_frame_without_sense_closes_its_link_and_nothing_of_it_acts():
+    node = Node()
+    effects = node.step(Frame(7, Kind.REQUESTS, ((1, GROUP, 1, encode_put()), (2, GROUP, 1, b"\xff"))))
+    assert effects.hangups == [7]
+    assert not effects.sends
+    assert node.step(Frame(7, Kind.RAFT, ())).hangups == [7], "a client speaks no Raft"
+
+
+def encode_put() -> bytes:
+    from txn.queries import Read
+
+    return encode(Read((b"\x10a",), 1 << 16))

@@ -73,13 +73,7 @@ def assemble(
     settling = Settling(router)
     driver = Driver(router)
 
-    def ticks(count: int) -> Flow[int | None]:
-        """Out of the window in memory where group 0 is led here under a lease (O2); else its leader is asked."""
-        reply = host.read_here(CONTROL_GROUP, Ticks(count))
-        if type(reply) is not TicksAre:
-            return (yield from router.ticks(count))
-        router.hear(reply.first)
-        return reply.first
+    ticks = _ticks(router, lambda: host)
 
     def one_tick() -> Flow[int | None]:
         return ticks(1)
@@ -106,3 +100,16 @@ def assemble(
 
     host.start(Collection(router, settling).run(leads_control))
     return host
+
+
+def _ticks(router: Router, host: Callable[[], Host]) -> Callable[[int], Flow[int | None]]:
+    """How a node gets ticks: out of memory where group 0 is led here under a lease (O2); else its leader is asked."""
+
+    def ticks(count: int) -> Flow[int | None]:
+        reply = host().read_here(CONTROL_GROUP, Ticks(count))
+        if type(reply) is not TicksAre:
+            return (yield from router.ticks(count))
+        router.hear(reply.first)
+        return reply.first
+
+    return ticks

@@ -73,7 +73,7 @@ class Replicas:
         self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
-        self._dumps: dict[int, tuple[Group, int]] = {}
+        self._dumps: dict[int, tuple[Group, int, tuple[bytes, bytes]]] = {}
         self._tickets = 0
         self._incoming: dict[int, _Incoming] = {}
         self._going: dict[int, None] = {}
@@ -229,18 +229,22 @@ class Replicas:
         """A follower needs a snapshot: dump the span, aside."""
         assert group.machine is not None, "a leader has a machine"
         self._tickets += 1
-        self._dumps[self._tickets] = (group, follower)
         first, last = group.machine.span()
+        self._dumps[self._tickets] = (group, follower, (first, last))
         self._state.dump(self._tickets, group.number, first, last)
 
     def dumped(self, event: Dumped) -> None:
         """The rows are there: send them, then let the core offer them."""
-        group, follower = self._dumps.pop(event.ticket)
+        group, follower, span = self._dumps.pop(event.ticket)
         if self.groups.get(group.number) is not group or group.raft.role != Role.LEADER:
             return
         node, host = group.node_of(follower), self._host
         term = group.raft.log.term(event.index)
         base = None if term is None else Position(event.index, term)
+        if base is not None and event.mark:
+            made = host.assembly.machine(group.number, decode_mark(event.mark)[2], self._state)
+            if made.span() != span:
+                base = None  # a split stands between the mark and the span that was asked for: begin anew
         if base is not None:
             for place, chunk in enumerate(event.chunks):
                 if not host.outbox.snapshot(node, (group.number, group.replica, follower, place, chunk, 0)):

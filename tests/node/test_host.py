@@ -10,9 +10,9 @@ from node.group import encode_mark
 from node.host import Host
 from node.machine import Answer, Applied, Proposal, StartGroup
 from node.messages import Done, NoGroup, NotLeader
-from node.ports import Assembly, Flushed, Frame, Hello, Identity, Kind, LinkUp, Recovered, Role, Synced
+from node.ports import Assembly, Dumped, Flushed, Frame, Hello, Identity, Kind, LinkUp, Recovered, Role, Synced
 from node.raft.membership import encode_configuration
-from node.raft.messages import Append, AppendReply, Configuration, Entry, Member, Position
+from node.raft.messages import Append, AppendReply, Campaign, Configuration, Entry, Member, Position
 from node.raft.messages import Kind as EntryKind
 from node.replicas import FIRST
 
@@ -32,7 +32,7 @@ class Echo:
         return self._mark
 
     def span(self) -> tuple[bytes, bytes]:
-        return b"\x01", b"\x02"
+        return b"\x01", b"\x02" if self._mark == b"echo" else b"\x03"
 
     def restore(self, mark: bytes) -> None:
         self._mark = mark
@@ -149,6 +149,26 @@ def test_a_right_side_is_made_again_as_it_was_when_its_split_is_replayed():
     node.host.start_group(parent, StartGroup(7, 0, encode_configuration(TWO), b"echo"))
     raft = node.host.replicas.groups[7].raft
     assert (raft.term, raft.vote, raft.last) == (4, 1, Position(2, 4))
+
+
+def test_a_snapshot_whose_mark_has_another_span_is_not_sent():
+    node = Node()
+    group = node.host.replicas.groups[GROUP]
+    group.raft.configuration = Configuration(1, 3, (Member(2, 2),))
+    node.host.touch(group)
+    group.raft.step(Campaign())
+    elected = node.step().record
+    first = node.step(Synced(elected.sequence)).record
+    if first is not None:
+        node.step(Synced(first.sequence))
+    assert group.leading
+    group.nodes[1] = 1
+    for mark, sent in ((b"echo", 2), (b"before the split", 0)):
+        node.host.replicas.begin_snapshot(group, 1)
+        ticket = node.host.replicas._tickets
+        dumped = Dumped(ticket, 1, encode_mark(2, TWO, mark, FIRST), [b"rows"])
+        kinds = [kind for _, kind, _ in node.step(dumped).sends]
+        assert kinds.count(Kind.SNAPSHOT) == sent
 
 
 def test_who_does_not_lead_names_who_may_and_where():

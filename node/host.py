@@ -163,8 +163,10 @@ class Host:
             if self._touched:
                 touched, self._touched = self._touched, {}
                 for group in touched:
-                    group.cycle()
-                    self._cycled(group)
+                    if self.replicas.holds(group):
+                        group.cycle()
+                    if self.replicas.holds(group):  # its own cycle may have removed it
+                        self._cycled(group)
             elif not self._inbox and not self._answers:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
@@ -279,7 +281,7 @@ class Host:
     def _on_synced(self, event: Synced, _: Effects) -> None:
         for sequence in sorted(each for each in self._pending if each <= event.sequence):
             for group, persisted, promises in self._pending.pop(sequence).rows:
-                if self.replicas.groups.get(group.number) is group:
+                if self.replicas.holds(group):
                     self.touch(group)
                     group.raft.step(persisted)
                     for target, message in promises:

@@ -115,7 +115,7 @@ class Intake:
                 return
             for place, (group, request) in enumerate(rows):
                 request.tick = first + (place << 16)
-                if host.replicas.groups.get(group.number) is group:
+                if host.replicas.holds(group):
                     host.touch(group)
                     group.take(request)
 

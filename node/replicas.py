@@ -80,6 +80,10 @@ class Replicas:
         self._unmarked: dict[int, Recovered] = {}
         self._offers: dict[int, tuple[Position, Configuration]] = {}
 
+    def holds(self, group: Group) -> bool:
+        """Whether this replica is still here; it may have been removed, and even made anew, since somebody took it."""
+        return self.groups.get(group.number) is group
+
     # -- coming ----------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
@@ -171,7 +175,7 @@ class Replicas:
     def _campaign(self, group: Group) -> Flow[None]:
         """The left's leader stands for the right too, once the others have heard that the split is committed."""
         yield Sleep(CAMPAIGN_HEARTBEATS * self._host.settings.heartbeat_seconds)
-        if self.groups.get(group.number) is group:
+        if self.holds(group):
             self._host.touch(group)
             group.raft.step(Campaign())
 
@@ -236,7 +240,7 @@ class Replicas:
     def dumped(self, event: Dumped) -> None:
         """The rows are there: send them, then let the core offer them."""
         group, follower, span = self._dumps.pop(event.ticket)
-        if self.groups.get(group.number) is not group or group.raft.role != Role.LEADER:
+        if not self.holds(group) or group.raft.role != Role.LEADER:
             return
         node, host = group.node_of(follower), self._host
         term = group.raft.log.term(event.index)

@@ -67,7 +67,7 @@ class Routes:
 class Node:
     """Node 2, with the leader's node at the other end of `LINK`. Time stands still unless `now` is moved."""
 
-    def __init__(self, **logs: Recovered) -> None:
+    def __init__(self, leases: bool = False, **logs: Recovered) -> None:
         disk = Disk()
         disk.logs.update({int(number[1:]): log for number, log in logs.items()})
         disk.marks[GROUP] = (1, encode_mark(2, TWO, b"echo", FIRST))
@@ -76,7 +76,7 @@ class Node:
         assembly = Assembly(Echo, {}, lambda count: iter(()), Routes())  # type: ignore[arg-type]
         journal = MemoryJournal(disk, later, lambda: 0.0)
         identity = Identity(b"c" * 16, 2, 1, "n2:1")
-        self.host = Host(identity, journal, self.state, assembly, lambda: 0.5, Settings(leases=False), 0.0)
+        self.host = Host(identity, journal, self.state, assembly, lambda: 0.5, Settings(leases=leases), 0.0)
         self.first = self.step(LinkUp(LINK, Hello(Role.NODE, b"c" * 16, 1, 1, "n1:1", ())))
 
     def step(self, *events: Any) -> Any:
@@ -132,6 +132,16 @@ def test_a_removed_replica_is_not_made_again_by_a_late_message():
     body = encode(Append(1, Position(1, 1), (), 1))
     node.step(Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, body),)))
     assert node.host.replicas.groups[GROUP].replica == 3, "the next replica id is a new member"
+
+
+def test_a_replica_that_was_dropped_within_a_step_shares_its_nodes_no_longer():
+    node = Node(leases=True)
+    asked = [kind for _, kind, _ in node.host.step(1.0, ()).sends]
+    assert Kind.SUPPORT in asked, "a node that shares a group is asked for support"
+    node.host.touch(node.host.replicas.groups[GROUP])
+    node.host.replicas.drop(GROUP, 2)
+    node.host.step(1.0, ())
+    assert not node.host.step(2.0, ()).sends
 
 
 def test_a_vote_stands_though_the_mark_of_its_replica_was_not_durable():

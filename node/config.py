@@ -19,6 +19,11 @@ LOG_KEPT_ENTRIES = 20_000  # per group, of what the state holds already, for fol
 LINK_HANDSHAKE_SECONDS = 5.0
 LINKS_HALF_OPEN_MAX = 256
 REQUEST_SECONDS = 10.0
+SPACE_BYTES_MIN = 64 << 20  # free on a node's disk; with less, and less than an eighth of it, no commands are taken
+SPACE_LOOK_SECONDS = 1.0
+SPACE_RETRY_SECONDS = 1.0  # after a write that a full disk refused
+DUMP_RETRY_SECONDS = 5.0  # after a dump for which there was no room
+RELIEF_SECONDS = 30.0  # between two tries to hand a group to a node that may have room
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 from zlib import crc32
 
 from node.codec import decode_plain, encode_plain
-from node.errors import DirectoryError, Malformed
+from node.errors import RECOVER, DirectoryError, Malformed
+from node.space import FULL
 
 FORMAT_VERSION = 1
 IDENTITY_BYTES_MAX = 1 << 20
 CLUSTER_BYTES = 16
 _MAGIC = b"argosy identity\n"
-_NAMES = frozenset({"lock", "identity", "identity.new", "journal", "state"})
+_NAMES = frozenset({"lock", "identity", "journal", "state", "journal.id", "state.id"})
 
 _opened: "weakref.WeakSet[Directory]" = weakref.WeakSet()
 
@@ -76,9 +77,12 @@ class Directory:
                 raise DirectoryError(f"{self.path} belongs to node {old.node}, not to node {identity.node}")
             assert identity.life >= old.life, "lives never go backwards"
         try:
-            _write_whole(self.path, "identity", _pack(identity))
+            write_whole(self.path, "identity", _pack(identity))
         except OSError as error:
-            raise DirectoryError(f"the identity in {self.path} cannot be written: {error}") from error
+            if old is None or replace(old, routes=identity.routes) != identity:
+                advice = "; make room there and start again" if error.errno in FULL else ""
+                raise DirectoryError(f"the identity in {self.path} cannot be written: {error}{advice}") from error
+            # Routes help the next start to find the others; the old ones do too, so a full disk is no reason to stop.
         self.identity = identity
 
     def expect_cluster(self, cluster: bytes) -> None:
@@ -105,7 +109,7 @@ def open_directory(path: str | Path) -> Directory:
     place = Path(path)
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = sorted(set(os.listdir(place)) - _NAMES)
+        found = sorted(name for name in os.listdir(place) if name.removesuffix(".new") not in _NAMES)
         if found:
             raise DirectoryError(f"{place} is not a node's directory: it holds {found[0]!r}; use an empty one")
         os.chmod(place, 0o700)
@@ -130,8 +134,11 @@ def _take(place: Path, lock: int) -> None:
     except BlockingIOError as error:
         owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
         raise DirectoryError(f"{place} is in use by process {owner or 'unknown'}: one process at a time") from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    except OSError:
+        pass  # the disk is full; the lock holds without the name of its owner
 
 
 def _pack(identity: StoredIdentity) -> bytes:
@@ -149,6 +156,8 @@ def _read_identity(place: Path) -> StoredIdentity | None:
         with open(place / "identity", "rb") as file:
             packed = file.read(IDENTITY_BYTES_MAX)
     except FileNotFoundError:
+        if (place / "journal.id").exists():  # the journal is made after the identity
+            raise DirectoryError(f"{place / 'identity'} is missing, and was not before; {RECOVER}") from None
         return None
     except OSError as error:
         raise DirectoryError(f"the identity in {place} cannot be read: {error}") from error
@@ -157,7 +166,7 @@ def _read_identity(place: Path) -> StoredIdentity | None:
     if packed[: len(_MAGIC)] != _MAGIC:
         raise DirectoryError(f"{place / 'identity'} is foreign: no node wrote it")
     if crc32(body) != int.from_bytes(packed[len(_MAGIC) : start], "big"):
-        raise DirectoryError(f"{place / 'identity'} is torn: its checksum is wrong; restore this node from the others")
+        raise DirectoryError(f"{place / 'identity'} is torn: its checksum is wrong; {RECOVER}")
     return _unpack(place, body)
 
 
@@ -174,7 +183,7 @@ def _unpack(place: Path, body: bytes) -> StoredIdentity:
     return StoredIdentity(cluster, node, life, token, address, routes, version)
 
 
-def _write_whole(folder: Path, name: str, content: bytes) -> None:
+def write_whole(folder: Path, name: str, content: bytes) -> None:
     """The file has this content, or its old one, whenever we are killed (traps 38)."""
     aside = folder / f"{name}.new"
     file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

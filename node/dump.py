@@ -17,9 +17,12 @@ from zlib import crc32
 from node.codec import decode_plain, encode_plain
 from node.config import SNAPSHOT_CHUNK_BYTES
 from node.errors import DiskError
-from node.writer import Layout, encode_chunk, end_with_parent, start_child
+from node.layout import Layout, unpack
+from node.space import FULL
+from node.writer import encode_chunk, end_with_parent, start_child
 
 DUMP_TRIES_MAX = 3  # a child may be killed when memory is short
+NO_ROOM_STATUS = 3  # of a child that met a full disk
 FOOTER_BYTES = 8  # length and checksum of the table of chunks, at the very end
 ROW_OVERHEAD_BYTES = 16
 
@@ -59,6 +62,9 @@ class Chunks(Sequence[bytes]):
         self._file.close()
 
 
+NOTHING: tuple[int, bytes, Sequence[bytes]] = (0, b"", ())
+
+
 class Dump:
     """One copy of a span: `start`, then `look` when its descriptor is readable."""
 
@@ -89,10 +95,11 @@ class Dump:
         """Readable when the child has ended."""
         return self._ended
 
-    def look(self) -> tuple[int, bytes, Chunks] | None:
+    def look(self) -> tuple[int, bytes, Sequence[bytes]] | None:
         """(durable applied index, mark, chunks) if the child is done; starts a killed one again.
 
-        Raises `DiskError` if it failed.
+        The mark is empty if there was no room for it, on the disk or in memory. Raises `DiskError` if it failed, and
+        `OSError` if it could not be started again.
         """
         try:
             os.read(self._ended, 1)
@@ -103,8 +110,13 @@ class Dump:
         if self._child.returncode == 0:
             return self._finish()
         self._file.close()
-        if self._child.returncode > 0 or self._tries == DUMP_TRIES_MAX:
-            raise DiskError(f"the dump of a span of {self._path} ended with status {self._child.returncode}")
+        status = self._child.returncode
+        if status == NO_ROOM_STATUS or (status < 0 and self._tries == DUMP_TRIES_MAX):
+            return NOTHING
+        if status > 0:
+            raise DiskError(
+                f"the dump of a span of {self._path} ended with status {status}: see its message on standard error"
+            )
         self.start()
         return None
 
@@ -131,9 +143,9 @@ def write_dump(layout: Layout, group: int, first: bytes, last: bytes, file: IO[b
     """Write the span's chunks and the footer, all from one read transaction."""
     sizes = []
     with layout.environment.begin() as transaction:
-        index = int.from_bytes(transaction.get(b"i" + group.to_bytes(8, "big"), b"", db=layout.marks), "big")
-        mark = transaction.get(b"m" + group.to_bytes(8, "big"), b"", db=layout.marks)
-        for chunk in _chunks(transaction.cursor(db=layout.rows), first, last):
+        index = int.from_bytes(layout.mark(transaction, b"i" + group.to_bytes(8, "big")), "big")
+        mark = layout.mark(transaction, b"m" + group.to_bytes(8, "big"))
+        for chunk in _chunks(layout, transaction.cursor(db=layout.rows), first, last):
             file.write(chunk)
             sizes.append(len(chunk))
     footer = encode_plain((index, mark, sizes))
@@ -141,7 +153,7 @@ def write_dump(layout: Layout, group: int, first: bytes, last: bytes, file: IO[b
     file.flush()
 
 
-def _chunks(cursor: Any, first: bytes, last: bytes) -> Any:
+def _chunks(layout: Layout, cursor: Any, first: bytes, last: bytes) -> Any:
     lengths, keys, values, size = bytearray(), [], [], 0
     if cursor.set_range(first):
         for key, stored in cursor.iternext():
@@ -149,7 +161,7 @@ def _chunks(cursor: Any, first: bytes, last: bytes) -> Any:
                 break
             lengths.append(stored[0])
             keys.append(key)
-            values.append(stored[1:])
+            values.append(unpack(key, stored, layout.path))
             size += len(key) + len(stored) + ROW_OVERHEAD_BYTES
             if size >= SNAPSHOT_CHUNK_BYTES:
                 yield encode_chunk(bytes(lengths), keys, values)
@@ -162,9 +174,14 @@ def main(arguments: Sequence[str]) -> int:
     """`path parent group first last` (keys in hexadecimal): write the dump to standard output."""
     path, parent, group, first, last = arguments
     end_with_parent(int(parent))
-    layout = Layout(path, readonly=True)
-    write_dump(layout, int(group), bytes.fromhex(first), bytes.fromhex(last), sys.stdout.buffer)
-    layout.environment.close()
+    try:
+        layout = Layout(path, readonly=True)
+        write_dump(layout, int(group), bytes.fromhex(first), bytes.fromhex(last), sys.stdout.buffer)
+        layout.environment.close()
+    except (DiskError, OSError) as error:
+        full = isinstance(error, OSError) and error.errno in FULL
+        print(f"argosy: no dump of a span of {path}: {error}", file=sys.stderr)
+        os._exit(NO_ROOM_STATUS if full else 1)  # without another try to write what is left in the buffer
     return 0
 
 

@@ -4,6 +4,11 @@ Owns the classes that a person may meet when a node cannot start or must stop.
 Does not own: `Aborted`, `OutcomeUnknown`, `Unavailable` (txn/errors.py). Read next: node/machine.py.
 """
 
+RECOVER = (
+    "if other nodes hold its ranges, remove this node's directory and join again, under a new id; "
+    "else bring back a copy of the whole directory"
+)
+
 
 class NodeError(Exception):
     """A node cannot go on or cannot start; the text says what happened, where, and what to do."""

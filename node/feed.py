@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from node.errors import DiskError
-from node.writer import Answer, Splitter, start_writer
+from node.writer import Answer, Order, Splitter, frame, start_writer
 
 PIPE_BYTES = 1 << 20  # asked of the system, which may give less
 READ_BYTES = 1 << 16
@@ -75,6 +75,11 @@ class Feed:
         self.kept_bytes += len(sent)
         if self._greeted:
             self._outgoing.append(sent)
+
+    def remind(self) -> None:
+        """Have the writer try again what it had no room for."""
+        if self._greeted:
+            self._outgoing.append(frame((Order.AGAIN,)))
 
     def pump(self, wait: bool = False) -> list[tuple[Any, ...]]:
         """Write and read what goes without blocking; with `wait`, write all and wait until the writer says something.

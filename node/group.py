@@ -5,6 +5,7 @@ links or the disk: they are reached through `Node`, which is the host. Read next
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from node.codec import decode_plain, encode_plain
@@ -30,6 +31,7 @@ from node.raft.messages import (
     Transfer,
     Wake,
 )
+from node.space import refusal
 
 SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
 CONFIGURED = ("configured",)  # the token of orders that wait for a configuration to be applied
@@ -160,8 +162,9 @@ class Group:
     def _take_command(self, request: Request) -> None:
         node, machine = self.node, self.machine
         assert machine is not None, "a leader has a machine"
-        if not self.raft.accepts_proposals or node.state.load() >= 1.0:
-            node.reply(request, Busy())
+        full = refusal(node.state, self.number, request.message)
+        if full or not self.raft.accepts_proposals or node.state.load() >= 1.0:
+            node.reply(request, Busy(full))
             return
         outcome = machine.admit(request, node.now)
         if type(outcome) is Proposal:
@@ -300,12 +303,9 @@ class Group:
         self.leading = 0
         self.machine.follow()
         self.waiting.clear()
-        rounds, self.rounds = self.rounds, {}
-        parked, self.parked = self.parked, {}
-        unproposed = [request for _, request in self.proposals] + self.reading
+        rounds, parked, self.rounds, self.parked = self.rounds, self.parked, {}, {}
+        unproposed = [request for _, request in self.proposals] + self.reading + list(chain(*rounds.values()))
         self.proposals, self.reading = [], []
-        for requests in rounds.values():
-            unproposed += requests
         for token, rows in parked.items():
             for request, reply in rows:
                 if reply is None:

@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 
 import lmdb
 
-from node.errors import DiskError
+from node.config import SPACE_RETRY_SECONDS
+from node.errors import RECOVER, DiskError
 from node.journal_index import Copy, Index
 from node.journal_rows import Piece, decode_record, encode_record, record_key
 from node.ports import Failed, Record, Recovered, Synced
+from node.space import Guard, Space, refused
+from node.whole import ID_KEY, bind, expect_whole
 
 MAP_BYTES = 1 << 40  # sparse: only pages in use take room (traps 24)
 
@@ -39,14 +42,14 @@ class Journal:
     """The journal of one node (`JournalPort`).
 
     1. Its thread begins and commits each write transaction; every commit is synced (traps 21, 22).
-    2. The first error is told once, by `Failed`, and nothing is written afterwards (traps 23).
+    2. The first error is told once, by `Failed`, and nothing is written afterwards (traps 23), but for a full disk
+       that is known to have changed nothing (node/space.py): the same transaction is tried again until it is done.
     3. Records, copies and deletions are taken into account when they are submitted, and written in that order.
     """
 
     def __init__(self, path: str | Path, notify: Callable[[object], None], map_bytes: int = MAP_BYTES) -> None:
         """Open the folder `path`, made if missing. `notify` is called from the journal's thread. Raises `DiskError`."""
         self._path = Path(path)
-        self._path.mkdir(mode=0o700, exist_ok=True)
         self._notify = notify
         self._index = Index()
         self._last = 0  # number of the last record
@@ -54,18 +57,34 @@ class Journal:
         self._recovered = False
         self._forked = False
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._closing = threading.Event()
+        self.space = Space(self._path)
         try:
+            self._path.mkdir(mode=0o700, exist_ok=True)
+            known = expect_whole(self._path, leaves=True)
             self._environment = lmdb.open(
                 str(self._path), map_size=map_bytes, mode=0o600, create=False, readahead=False, max_spare_txns=0
             )
-        except lmdb.Error as error:
+        except (lmdb.Error, OSError) as error:
             raise DiskError(f"the journal {self._path} does not open: {error}") from error
         flags = self._environment.flags()
         assert flags["sync"] and flags["metasync"] and not flags["writemap"], "each commit is synced (traps 22, 24)"
         self._environment.reader_check()
+        self._guard = self._bind(known)
         _opened.add(self)
         self._thread = threading.Thread(target=self._run, name="argosy-journal", daemon=True)
         self._thread.start()
+
+    def _bind(self, known: bytes) -> Guard:
+        try:
+            bind(self._path, known, self._environment)
+            return Guard(self._path / "data.mdb")
+        except (lmdb.Error, OSError) as error:
+            self._environment.close()
+            raise DiskError(f"the journal {self._path} cannot be made: {error}") from error
+        except DiskError:
+            self._environment.close()
+            raise
 
     # -- on the loop --------------------------------------------------------------------------------------------
 
@@ -76,12 +95,16 @@ class Journal:
         try:
             with self._environment.begin() as transaction:
                 for key, value in transaction.cursor():
+                    if key == ID_KEY:
+                        continue
                     headers, pieces = decode_record(key, value)
                     self._last = int.from_bytes(key, "big") & ~1
                     self._index.load(self._last | key[-1] & 1, len(value), headers, pieces)
+            return self._index.finish()
         except lmdb.Error as error:
+            raise DiskError(f"the journal {self._path} cannot be read: {error}; {RECOVER}") from error
+        except DiskError as error:
             raise DiskError(f"the journal {self._path} cannot be read: {error}") from error
-        return self._index.finish()
 
     def submit(self, record: Record) -> None:
         """Write it durably, in its own thread; `Synced` follows. Never blocks."""
@@ -107,27 +130,41 @@ class Journal:
         return self._index.total_bytes, self._index.live_bytes
 
     def close(self) -> None:
-        """Write what was submitted, end the thread and wait for it."""
+        """Write what was submitted, if there is room, end the thread and wait for it."""
         if self._thread.is_alive() and not self._forked:
+            self._closing.set()
             self._queue.put(None)
             self._thread.join()
         _opened.discard(self)
         self._environment.close()
+        self._guard.close()
 
     # -- in the thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while True:
             works, more = self._take()
-            if works:
-                try:
-                    self._commit(works)
-                except Exception as error:
-                    self._notify(Failed(f"the journal {self._path} cannot be written: {error}; the node stops"))
-                    return
-                self._notify(Synced(works[-1].sequence))
+            if works and not self._write(works):
+                return
             if not more:
                 return
+
+    def _write(self, works: Sequence[Work]) -> bool:
+        """Whether it is durable, and told so; waits while the disk is full."""
+        while True:
+            try:
+                self._commit(works)
+            except Exception as error:
+                if not self._guard.harmless(error):
+                    self._notify(Failed(f"the journal {self._path} cannot be written: {error}; the node stops"))
+                    return False
+                self.space.refused = refused("journal", self._path, error)
+                if self._closing.wait(SPACE_RETRY_SECONDS):
+                    return False  # nobody was told that it is durable
+                continue
+            self.space.refused = ""
+            self._notify(Synced(works[-1].sequence))
+            return True
 
     def _take(self) -> tuple[list[Work], bool]:
         """All that is submitted, at least one; and whether to go on."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from node.codec import decode_plain, encode_plain
-from node.errors import DiskError, Malformed
+from node.errors import RECOVER, DiskError, Malformed
 from node.raft.messages import Entry
 
 FORMAT = 1
@@ -95,7 +95,7 @@ def decode_record(key: bytes, value: bytes) -> tuple[list[Header], list[Piece]]:
     number = int.from_bytes(key, "big")
     body = value[CHECKSUM_BYTES:]
     if not body or crc32(body) != int.from_bytes(value[:CHECKSUM_BYTES], "big"):
-        raise DiskError(f"journal record {number} is torn: its checksum is wrong; restore this node from the others")
+        raise DiskError(f"journal record {number} is torn: its checksum is wrong; {RECOVER}")
     try:
         form, written, packed, columns, several, kinds, bodies = decode_plain(body)
         if form != FORMAT or written != number:

@@ -127,6 +127,10 @@ class Machine(Protocol):
         """The heads that this machine owns: first <= head < last. What a snapshot holds, besides the mark."""
         ...
 
+    def span_of(self, mark: bytes) -> tuple[bytes, bytes]:
+        """The span that a mark of such a machine names; changes nothing."""
+        ...
+
     def restore(self, mark: bytes) -> None:
         """Begin again from a mark and the rows that the view now holds (a snapshot, or the start of a node)."""
         ...

@@ -44,7 +44,12 @@ class NoGroup:
 @message(20)
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """A limit is reached (inbox, overlay): send again a little later. Definite."""
+    """A limit is reached (inbox, overlay, room on the disk): send again a little later. Definite.
+
+    `why` is for people, where it will last: a full disk, and what to do about it.
+    """
+
+    why: str = ""
 
 
 @message(24)

@@ -5,11 +5,12 @@ from above to below (node/state.py). Iterators are used up within the step that 
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from node.errors import DiskError
+from node.layout import UNREADABLE, Layout, torn, unpack
 from node.overlay import Overlay
-from node.writer import Layout
 
 _ABSENT: Any = object()
 
@@ -23,6 +24,7 @@ class Reading(Overlay):
 
     def __init__(self) -> None:
         super().__init__()
+        self._path = Path()
         self._layout: Layout | None = None
         self._failed = ""
         self._transaction: Any = None
@@ -50,8 +52,11 @@ class Reading(Overlay):
                 return value  # type: ignore[no-any-return]
         if self._transaction is None:
             self._begin()
-        stored = self._transaction.get(key)
-        return None if stored is None else stored[1:]
+        try:
+            stored = self._transaction.get(key)
+        except UNREADABLE as error:
+            raise torn(self._path, error) from error
+        return None if stored is None else unpack(key, stored, self._path)
 
     def rows(self, head: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """(tail, value) of every row of this head whose tail is at or after `start`, tails ascending."""
@@ -61,23 +66,26 @@ class Reading(Overlay):
         return self._disk_rows(head, start)
 
     def _disk_rows(self, head: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
-        # The first row by the shared cursor, which nobody holds across a yield: most callers want no more.
-        cursor = self._cursor or self._begin()
-        if not cursor.set_range(head + start):
-            return
-        key, stored = cursor.item()
-        if not key.startswith(head):
-            return
-        size = len(head)
-        yield key[size:], stored[1:]
-        cursor = self._transaction.cursor()
-        cursor.set_key(key)
-        following = cursor.iternext()
-        next(following)
-        for key, stored in following:
+        try:
+            # The first row by the shared cursor, which nobody holds across a yield: most callers want no more.
+            cursor = self._cursor or self._begin()
+            if not cursor.set_range(head + start):
+                return
+            key, stored = cursor.item()
             if not key.startswith(head):
                 return
-            yield key[size:], stored[1:]
+            size = len(head)
+            yield key[size:], unpack(key, stored, self._path)
+            cursor = self._transaction.cursor()
+            cursor.set_key(key)
+            following = cursor.iternext()
+            next(following)
+            for key, stored in following:
+                if not key.startswith(head):
+                    return
+                yield key[size:], unpack(key, stored, self._path)
+        except UNREADABLE as error:
+            raise torn(self._path, error) from error
 
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
         """(head, tail, value) with first <= head < last; heads descend if `reverse`, tails always ascend."""
@@ -102,16 +110,19 @@ class Reading(Overlay):
             yield from disk
 
     def _disk_up(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-        if self._transaction is None:
-            self._begin()
-        cursor = self._transaction.cursor()
-        if not cursor.set_range(first):
-            return
-        for key, stored in cursor.iternext():
-            if key >= last:
+        try:
+            if self._transaction is None:
+                self._begin()
+            cursor = self._transaction.cursor()
+            if not cursor.set_range(first):
                 return
-            size = len(key) - stored[0]
-            yield key[:size], key[size:], stored[1:]
+            for key, stored in cursor.iternext():
+                if key >= last:
+                    return
+                size = len(key) - stored[0]
+                yield key[:size], key[size:], unpack(key, stored, self._path)
+        except UNREADABLE as error:
+            raise torn(self._path, error) from error
 
     def _scan_down(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         disk = self._disk_down(first, last)
@@ -132,21 +143,24 @@ class Reading(Overlay):
 
     def _disk_down(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, list[tuple[bytes, bytes]]]]:
         """(head, its rows with tails ascending), heads descending."""
-        if self._transaction is None:
-            self._begin()
-        cursor = self._transaction.cursor()
-        if not (cursor.prev() if cursor.set_range(last) else cursor.last()):
-            return
-        head: bytes | None = None
-        rows: list[tuple[bytes, bytes]] = []
-        for key, stored in cursor.iterprev():
-            size = len(key) - stored[0]
-            if key[:size] != head:
-                if head is not None:
-                    yield head, rows[::-1]
-                head, rows = key[:size], []
-                if head < first:
-                    return
-            rows.append((key[size:], stored[1:]))
-        if head is not None:
-            yield head, rows[::-1]
+        try:
+            if self._transaction is None:
+                self._begin()
+            cursor = self._transaction.cursor()
+            if not (cursor.prev() if cursor.set_range(last) else cursor.last()):
+                return
+            head: bytes | None = None
+            rows: list[tuple[bytes, bytes]] = []
+            for key, stored in cursor.iterprev():
+                size = len(key) - stored[0]
+                if key[:size] != head:
+                    if head is not None:
+                        yield head, rows[::-1]
+                    head, rows = key[:size], []
+                    if head < first:
+                        return
+                rows.append((key[size:], unpack(key, stored, self._path)))
+            if head is not None:
+                yield head, rows[::-1]
+        except UNREADABLE as error:
+            raise torn(self._path, error) from error

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from node.config import (
     APPEND_BYTES_MAX,
+    DUMP_RETRY_SECONDS,
     ENTRIES_PER_APPEND_MAX,
     IN_FLIGHT_APPENDS_MAX,
     LOG_KEPT_ENTRIES,
     Settings,
 )
+from node.errors import RECOVER, DiskError
 from node.flow import Flow, Sleep
 from node.group import Group, decode_mark, encode_mark
 from node.machine import StartGroup
@@ -35,6 +37,8 @@ from node.raft.messages import (
     SnapshotSent,
 )
 from node.raft.settings import RaftSettings
+from node.relief import relieve
+from node.space import space_of
 
 if TYPE_CHECKING:
     from node.host import Host
@@ -73,7 +77,7 @@ class Replicas:
         self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
-        self._dumps: dict[int, tuple[Group, int, tuple[bytes, bytes]]] = {}
+        self._dumps: dict[int, tuple[Group, int, int, tuple[bytes, bytes]]] = {}  # group, term, follower, span
         self._tickets = 0
         self._incoming: dict[int, _Incoming] = {}
         self._going: dict[int, None] = {}
@@ -97,6 +101,11 @@ class Replicas:
                 continue
             self._revive(number, applied, mark, logs.pop(number, Recovered()))
         self._unmarked = logs
+        spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
+        for space in spaces:
+            space.node = self._host.identity.node
+        if spaces:
+            self._host.start(relieve(self._host, spaces))
 
     def _revive(self, number: int, applied: int, mark: bytes, log: Recovered) -> None:
         """The state is ahead of the journal only where its rows came without a log: then the log begins anew there.
@@ -106,11 +115,13 @@ class Replicas:
         replica, configuration, machine, start = decode_mark(mark)
         base, entries = Position(*log.base), log.entries
         anew = applied == start.index and _term_at(log, applied) != start.term
+        if base.index > applied or (applied > base.index + len(entries) and not anew):
+            raise DiskError(
+                f"the journal and the state of this directory do not belong together: of group {number} the state "
+                f"ends at {applied}, and the journal holds {base.index} to {base.index + len(entries)}; {RECOVER}"
+            )
         if anew:
             base, entries = start, []
-        assert base.index <= applied <= base.index + len(entries), (
-            f"group {number}: its state ends at {applied}, its log holds {base.index} to {base.index + len(entries)}"
-        )
         hard = HardState(*log.hard)
         if hard.term < base.term:
             hard = HardState(base.term, 0, hard.commit)
@@ -234,21 +245,23 @@ class Replicas:
         assert group.machine is not None, "a leader has a machine"
         self._tickets += 1
         first, last = group.machine.span()
-        self._dumps[self._tickets] = (group, follower, (first, last))
+        self._dumps[self._tickets] = (group, group.raft.term, follower, (first, last))
         self._state.dump(self._tickets, group.number, first, last)
 
     def dumped(self, event: Dumped) -> None:
-        """The rows are there: send them, then let the core offer them."""
-        group, follower, span = self._dumps.pop(event.ticket)
+        """The rows are there: send them, then let the core offer them. Without a mark: there was no room for them."""
+        group, asked, follower, span = self._dumps.pop(event.ticket)
         if not self.holds(group) or group.raft.role != Role.LEADER:
+            return
+        if not event.mark:
+            self._host.start(self._dump_again(group, asked, follower))
             return
         node, host = group.node_of(follower), self._host
         term = group.raft.log.term(event.index)
         base = None if term is None else Position(event.index, term)
-        if base is not None and event.mark:
-            made = host.assembly.machine(group.number, decode_mark(event.mark)[2], self._state)
-            if made.span() != span:
-                base = None  # a split stands between the mark and the span that was asked for: begin anew
+        assert group.machine is not None, "a leader has a machine"
+        if group.machine.span_of(decode_mark(event.mark)[2]) != span:
+            base = None  # a split stands between the mark and the span that was asked for: begin anew
         if base is not None:
             for place, chunk in enumerate(event.chunks):
                 if not host.outbox.snapshot(node, (group.number, group.replica, follower, place, chunk, 0)):
@@ -258,6 +271,12 @@ class Replicas:
                 host.outbox.snapshot(node, (group.number, group.replica, follower, -1, event.mark, event.index))
         host.touch(group)
         group.raft.step(SnapshotSent(follower, base))
+
+    def _dump_again(self, group: Group, term: int, follower: int) -> Flow[None]:
+        yield Sleep(DUMP_RETRY_SECONDS)
+        if self.holds(group) and group.raft.role == Role.LEADER and group.raft.term == term:
+            self._host.touch(group)
+            group.raft.step(SnapshotSent(follower, None))
 
     def take_chunk(self, row: tuple[int, int, int, int, bytes, int]) -> None:
         """A chunk of rows, or (place -1) the mark that ends them."""

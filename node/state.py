@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from node.config import OVERLAY_BYTES_MAX, OVERLAY_ROWS_MAX
-from node.dump import Dump
+from node.config import OVERLAY_BYTES_MAX, OVERLAY_ROWS_MAX, SPACE_RETRY_SECONDS
+from node.dump import NOTHING, Dump
 from node.errors import DiskError, NodeError
 from node.feed import Feed
+from node.layout import Layout
 from node.overlay import ROW_BYTES
 from node.ports import Dumped, Failed, Flushed, Restored
 from node.reading import Reading
-from node.writer import Answer, Layout, Order, frame
+from node.space import Space
+from node.writer import Answer, Order, frame
 
 FLUSH_ROWS = 100_000  # a generation of this many rows is closed if the writer has nothing to commit
 FRAME_ROWS = 1024  # rows gathered before they go into the pipe, unless the writer has none of them yet
@@ -34,6 +36,7 @@ class State(Reading):
     1. A generation leaves only when the writer has acknowledged its last frame; the read transaction is given up in
        the same step, so no read falls between them.
     2. All of a generation's rows are sealed when it is closed.
+    3. While the writer has no room, everything is kept; it is reminded until it has (`_remind_at`).
     """
 
     def __init__(self, path: str | Path, notify: Callable[[object], None]) -> None:
@@ -44,7 +47,8 @@ class State(Reading):
         super().__init__()
         self._notify = notify
         self._path = Path(path)
-        self._path.mkdir(mode=0o700, exist_ok=True)
+        self.space = Space(self._path)
+        self._remind_at = float("inf")
         self._wanted = False
         self._keys: list[bytes] = []
         self._values: list[bytes | None] = []
@@ -58,23 +62,27 @@ class State(Reading):
         self._fed = False  # the writer holds rows of the newest generation, so it will ask for their commit
         self._awaited: deque[tuple[int, Flushed | Restored | None]] = deque()  # None: a generation's end
         self._dumps: deque[Dump] = deque()  # the first one runs
-        self._feed = Feed(self._path)
-        self._sequence = self._greet()
-        self._layout = Layout(self._path, readonly=True)
-        self._marks = self._layout.read_marks()
+        try:
+            self._path.mkdir(mode=0o700, exist_ok=True)
+            self._feed = Feed(self._path)
+        except OSError as error:
+            raise DiskError(f"the state environment {self._path} cannot be opened: {error}") from error
+        try:
+            self._sequence = self._greet()
+            self._layout = Layout(self._path, readonly=True)
+            self._marks = self._layout.read_marks()
+        except BaseException:
+            self._feed.close()
+            raise
         _opened.add(self)
 
     def _greet(self) -> int:
         """Wait for the writer's first word: it makes a fresh environment."""
-        try:
-            while True:
-                for answer in self._feed.pump(wait=True):
-                    if answer[0] == Answer.FAILED:
-                        raise DiskError(str(answer[1]))
-                    return int(answer[1])
-        except BaseException:
-            self._feed.close()
-            raise
+        while True:
+            for answer in self._feed.pump(wait=True):
+                if answer[0] == Answer.FAILED:
+                    raise DiskError(str(answer[1]))
+                return int(answer[1])
 
     # -- View: writing, and batches -----------------------------------------------------------------------------
 
@@ -141,13 +149,16 @@ class State(Reading):
         return bool(
             self._pumps & 7
             and (not self._groups or (self._fed and len(self._keys) < FRAME_ROWS))
-            and not (self._wanted or self._dumps or self._retired or self._feed.wants_write())
+            and not (self._wanted or self._dumps or self._retired or self._feed.wants_write() or self.space.refused)
         )
 
     def _move(self, wait: bool) -> list[Any]:
         events: list[Any] = []
         try:
             self._feed_rows()
+            if self.space.refused and self.space.now() >= self._remind_at:
+                self._remind_at = float("inf")  # its answer sets it anew
+                self._feed.remind()
             for answer in self._feed.pump(wait):
                 self._on_answer(answer, events)
             if self._dumps:
@@ -206,6 +217,9 @@ class State(Reading):
     def _on_answer(self, answer: tuple[Any, ...], events: list[Any]) -> None:
         if answer[0] == Answer.FAILED:
             self._fail(str(answer[1]), events)
+        elif answer[0] == Answer.FULL:
+            self.space.refused = str(answer[1])
+            self._remind_at = self.space.now() + SPACE_RETRY_SECONDS
         elif answer[0] == Answer.WANTED:
             self._wanted = True
             self._feed_rows()
@@ -213,6 +227,7 @@ class State(Reading):
             self._on_durable(answer[1], events)
 
     def _on_durable(self, sequence: int, events: list[Any]) -> None:
+        self.space.refused = ""
         self._renew()
         while self._awaited and self._awaited[0][0] <= sequence:
             event = self._awaited.popleft()[1]
@@ -225,13 +240,13 @@ class State(Reading):
         self._close_newest()
 
     def wait_flushed(self) -> list[Any]:
-        """Flush and block until all of it is durable. Returns the events; raises `DiskError`."""
+        """Flush and block until all of it is durable. Returns the events; raises `DiskError`, also for a full disk."""
         events: list[Any] = []
         self.flush()
-        while self._awaited and not self._failed:
+        while self._awaited and not (self._failed or self.space.refused):
             events += self._move(wait=True)
-        if self._failed:
-            raise DiskError(self._failed)
+        if self._awaited:
+            raise DiskError(self._failed or self.space.refused)
         return events
 
     def bootstrap(self, rows: Iterable[tuple[bytes, bytes, bytes]], marks: Mapping[int, tuple[int, bytes]]) -> None:
@@ -273,30 +288,42 @@ class State(Reading):
             self._start_dump()
 
     def _start_dump(self) -> None:
-        try:
-            self._dumps[0].start()
-        except OSError as error:
-            events: list[Any] = []
-            self._fail(f"no dump could be started for {self._path}: {error}", events)
-            self._notify(events[0])
+        """Start the next one; one for which there is no room, of whatever kind, is told as done with nothing."""
+        while self._dumps:
+            try:
+                self._dumps[0].start()
+                return
+            except OSError:
+                self._notify(Dumped(self._dumps.popleft().ticket, *NOTHING))
 
     def _look_at_dumps(self, events: list[Any]) -> None:
-        found = self._dumps[0].look()
+        try:
+            found = self._dumps[0].look()
+        except OSError:  # it was killed, and could not be started again
+            found = NOTHING
+        except DiskError:
+            self._dumps.popleft()
+            raise
         if found is None:
             return
         dump = self._dumps.popleft()
         index, mark, chunks = found
         events.append(Dumped(dump.ticket, index, mark, chunks))
-        if self._dumps:
-            self._start_dump()
+        self._start_dump()
 
     # -- the end ------------------------------------------------------------------------------------------------
 
     def close(self, flush: bool = True) -> None:
-        """End the writer; with `flush`, after everything sealed is durable (else the journal still has it)."""
+        """End the writer; with `flush`, after everything sealed is durable (else the journal still has it).
+
+        A full disk is no reason to wait, nor an error: the journal has it.
+        """
         try:
-            if flush and not self._failed:
+            if flush and not self._failed and not self.space.refused:
                 self.wait_flushed()
+        except DiskError:
+            if self._failed:
+                raise
         finally:
             _opened.discard(self)
             for dump in self._dumps:

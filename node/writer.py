@@ -1,9 +1,9 @@
 """The writer process of a node (`python -m node.writer`): the only writer of the state environment.
 
-Owns the environment's form on disk, the frames of the pipe, and commits: rows, the applied indexes that they bring
-about and the last frame's sequence in one synced transaction (traps 4, 22). Does not own the overlay or what is
-sent again after a death (node/state.py, node/feed.py). A first error is told and ends the process (traps 23).
-Read next: node/feed.py.
+Owns the frames of the pipe, and commits: rows, the applied indexes that they bring about and the last frame's
+sequence in one synced transaction (traps 4, 22). Does not own the form on disk (node/layout.py), the overlay or what
+is sent again after a death (node/state.py, node/feed.py). A first error is told and ends the process (traps 23); a
+full disk that has changed nothing is told, and tried again when the node says so. Read next: node/feed.py.
 """
 
 import ctypes
@@ -12,8 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,27 +24,27 @@ import lmdb
 
 from node.codec import decode_plain, encode_plain
 from node.errors import DiskError, Malformed
+from node.layout import FORMAT, MAP_BYTES, Layout, pack
+from node.space import Guard, refused
+from node.whole import bind, expect_whole
 
-MAP_BYTES = 1 << 40  # sparse: only pages in use take room (traps 24)
 ROWS_PER_COMMIT = 100_000
 COMMIT_WANTED_SECONDS = 0.5  # from the first row gathered until the writer asks for the commit
 READ_BYTES = 1 << 20
 FRAME_HEADER_BYTES = 4
-FORMAT = b"argosy state 1"
-TAIL_BYTES_MAX = 255
 
-_LENGTHS = [bytes((length,)) for length in range(TAIL_BYTES_MAX + 1)]
 _PR_SET_PDEATHSIG = 1
 
 
 class Order(IntEnum):
-    """What the node asks; every order but CHUNK has a sequence in its second place."""
+    """What the node asks; every order but CHUNK and AGAIN has a sequence in its second place."""
 
     ROWS = 1  # sequence, groups, indexes, marks, lengths of tails, keys, values
     COMMIT = 2  # sequence
     RESTORE = 3  # sequence, group, index, mark, first, last, gone groups, number of chunks that follow
     CHUNK = 4  # bytes
     FORGET = 5  # sequence, group, tombstone, span or None
+    AGAIN = 6  # try what was refused, if anything was
 
 
 class Answer(IntEnum):
@@ -52,6 +54,7 @@ class Answer(IntEnum):
     COMMITTED = 2  # sequence
     WANTED = 3  # rows have waited long enough
     FAILED = 4  # text
+    FULL = 5  # text: a commit was refused and waits for AGAIN, and everything after it
 
 
 # -- frames and chunks ---------------------------------------------------------------------------------------------
@@ -105,51 +108,7 @@ def decode_chunk(chunk: bytes, first: bytes, last: bytes) -> tuple[bytes, tuple[
     return lengths, keys, values
 
 
-# -- the environment -----------------------------------------------------------------------------------------------
-
-
-class Layout:
-    """The state environment's two maps: `rows` (head + tail -> length of the tail, value) and `marks`.
-
-    In `marks`: b"f" -> format, b"s" -> the last sequence made durable, b"i" + group -> applied index,
-    b"m" + group -> mark.
-    """
-
-    def __init__(self, path: str | Path, readonly: bool, map_bytes: int = MAP_BYTES) -> None:
-        try:
-            self.environment = lmdb.open(
-                str(path), map_size=map_bytes, max_dbs=2, mode=0o600, readonly=readonly, create=False,
-                readahead=False, max_spare_txns=1,
-            )  # fmt: skip
-        except lmdb.Error as error:
-            raise DiskError(f"the state environment {path} does not open: {error}") from error
-        self.environment.reader_check()
-        try:
-            self.rows = self.environment.open_db(b"rows", create=not readonly)
-            self.marks = self.environment.open_db(b"marks", create=not readonly)
-            with self.environment.begin() as transaction:
-                found = transaction.get(b"f", db=self.marks)
-                last = transaction.get(b"s", b"", db=self.marks)
-                if found is None and transaction.stat(db=self.rows)["entries"]:
-                    found = b"without a name"
-        except lmdb.Error as error:
-            self.environment.close()
-            raise DiskError(f"the state environment {path} cannot be read: {error}") from error
-        self.fresh = found is None
-        self.sequence = int.from_bytes(last, "big")
-        if found not in (None, FORMAT):
-            self.environment.close()
-            raise DiskError(f"the state environment {path} has the form {found!r}; this version knows {FORMAT!r}")
-
-    def read_marks(self) -> dict[int, tuple[int, bytes]]:
-        """Group -> (applied index, mark)."""
-        with self.environment.begin(db=self.marks) as transaction:
-            found = dict(iter(transaction.cursor()))
-        return {
-            int.from_bytes(key[1:], "big"): (int.from_bytes(index, "big"), found.get(b"m" + key[1:], b""))
-            for key, index in found.items()
-            if key[:1] == b"i"
-        }
+# -- commits -------------------------------------------------------------------------------------------------------
 
 
 def _number(value: int) -> bytes:
@@ -161,9 +120,11 @@ class Committer:
 
     1. The rows of one frame, and the marks in it, are in one transaction with the frame's sequence.
     2. Every commit is synced; the first error is raised and nothing is committed afterwards.
+    3. A commit for which there was no room is kept in `_refused`, what comes after it in `_backlog`: order stays.
     """
 
     def __init__(self, path: str | Path, map_bytes: int = MAP_BYTES) -> None:
+        known = expect_whole(Path(path), leaves=False)
         self._layout = Layout(path, readonly=False, map_bytes=map_bytes)
         self._environment = self._layout.environment
         flags = self._environment.flags()
@@ -175,10 +136,17 @@ class Committer:
         self._marks: dict[int, bytes] = {}
         self._gathered = 0  # sequence of the last frame gathered, 0: nothing waits
         self._restoring: list[Any] = []
+        self._refused: Callable[[], list[tuple[Any, ...]]] | None = None
+        self._backlog: deque[tuple[Any, ...]] = deque()
+        self._guard = Guard(Path(path) / "data.mdb")
         self.sequence = self._layout.sequence
-        if self._layout.fresh:
-            with self._environment.begin(write=True) as transaction:
-                transaction.put(b"f", FORMAT, db=self._layout.marks)
+        try:
+            if self._layout.fresh:
+                with self._environment.begin(write=True) as transaction:
+                    transaction.put(b"f", FORMAT, db=self._layout.marks)
+            bind(Path(path), known, self._environment, self._layout.marks)
+        except (lmdb.Error, OSError) as error:
+            raise DiskError(f"the state environment {path} cannot be made: {error}") from error
 
     @property
     def waiting(self) -> bool:
@@ -188,35 +156,54 @@ class Committer:
     def close(self) -> None:
         """Close the environment; what is gathered is dropped."""
         self._environment.close()
+        self._guard.close()
 
     def take(self, order: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """Carry one order out; returns the answers. Raises `DiskError` or `Malformed`: then end."""
+        """Carry one order out, or keep it while there is no room; the answers. Raises `DiskError` or `Malformed`: end.
+
+        Its values are kept until they are committed.
+        """
+        again = order[0] == Order.AGAIN
+        if self._refused is None:
+            return [] if again else self._carry_out(order)
+        if not again:
+            self._backlog.append(order)
+            return []
+        act, self._refused = self._refused, None
+        answers = self._commit(act)
+        while self._backlog and self._refused is None:
+            answers += self._carry_out(self._backlog.popleft())
+        return answers
+
+    def _carry_out(self, order: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._ORDERS[order[0]](self, *order[1:])
+
+    def _commit(self, act: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+        """Commit by `act`, which changes nothing here unless it succeeds."""
+        path = self._environment.path()
         try:
-            return self._ORDERS[order[0]](self, *order[1:])
+            return act()
         except (lmdb.Error, OSError) as error:
-            raise DiskError(f"the state environment {self._environment.path()} refused a commit: {error}") from error
+            if not self._guard.harmless(error):
+                raise DiskError(f"the state environment {path} refused a commit: {error}") from error
+            self._refused = act
+            return [(Answer.FULL, refused("state", path, error))]
 
     def _on_rows(
         self, sequence: int, groups: Sequence[int], indexes: Sequence[int], marks: Sequence[bytes | None],
         lengths: bytes, keys: Sequence[bytes], values: Sequence[bytes | None],
     ) -> list[tuple[Any, ...]]:  # fmt: skip
-        prefixes = _LENGTHS
-        self._rows.update(
-            zip(
-                keys,
-                [
-                    None if value is None else prefixes[length] + value
-                    for length, value in zip(lengths, values, strict=True)
-                ],
-                strict=True,
-            )
-        )
+        columns = zip(keys, lengths, values, strict=True)
+        self._rows.update((key, None if value is None else pack(key, length, value)) for key, length, value in columns)
         self._indexes.update(zip(groups, indexes, strict=True))
         self._marks.update((group, mark) for group, mark in zip(groups, marks, strict=True) if mark is not None)
         self._gathered = sequence
         return self._on_commit(sequence) if len(self._rows) >= ROWS_PER_COMMIT else []
 
     def _on_commit(self, sequence: int) -> list[tuple[Any, ...]]:
+        return self._commit(partial(self._commit_rows, sequence))
+
+    def _commit_rows(self, sequence: int) -> list[tuple[Any, ...]]:
         with self._environment.begin(write=True) as transaction:
             self._put_rows(transaction)
             self._put_marks(transaction, sequence, self._indexes, self._marks)
@@ -247,10 +234,12 @@ class Committer:
             transaction.delete(b"i" + _number(group), db=table)
             transaction.delete(b"m" + _number(group), db=table)
         for group, index in indexes.items():
-            transaction.put(b"i" + _number(group), _number(index), db=table)
+            key = b"i" + _number(group)
+            transaction.put(key, pack(key, 0, _number(index)), db=table)
         for group, mark in marks.items():
-            transaction.put(b"m" + _number(group), mark, db=table)
-        transaction.put(b"s", _number(sequence), db=table)
+            key = b"m" + _number(group)
+            transaction.put(key, pack(key, 0, mark), db=table)
+        transaction.put(b"s", pack(b"s", 0, _number(sequence)), db=table)
 
     def _committed(self, sequence: int) -> list[tuple[Any, ...]]:
         assert sequence > self.sequence, "sequences rise from commit to commit"
@@ -261,30 +250,33 @@ class Committer:
         assert not self._restoring, "one restore at a time"
         assert not self.waiting, "the node closes the generation before a restore"
         self._restoring = [fields, []]
-        return self._restored() if fields[-1] == 0 else []
+        return self._commit(self._restore) if fields[-1] == 0 else []
 
     def _on_chunk(self, chunk: bytes) -> list[tuple[Any, ...]]:
         fields, chunks = self._restoring
         chunks.append(chunk)
-        return self._restored() if len(chunks) == fields[-1] else []
+        return self._commit(self._restore) if len(chunks) == fields[-1] else []
 
-    def _restored(self) -> list[tuple[Any, ...]]:
+    def _restore(self) -> list[tuple[Any, ...]]:
         (sequence, group, index, mark, first, last, gone, _), chunks = self._restoring
-        self._restoring = []
         with self._environment.begin(write=True) as transaction:
             cursor = transaction.cursor(db=self._layout.rows)
             _clear(cursor, first, last)
             for chunk in chunks:
                 lengths, keys, values = decode_chunk(chunk, first, last)
                 columns = zip(keys, lengths, values, strict=True)
-                cursor.putmulti([(key, _LENGTHS[length] + value) for key, length, value in columns])
+                cursor.putmulti([(key, pack(key, length, value)) for key, length, value in columns])
             self._put_marks(transaction, sequence, {group: index}, {group: mark}, gone)
+        self._restoring = []
         return self._committed(sequence)
 
-    def _on_forget(
+    def _on_forget(self, *fields: Any) -> list[tuple[Any, ...]]:
+        assert not self.waiting, "the node closes the generation before it forgets a group"
+        return self._commit(partial(self._forget, *fields))
+
+    def _forget(
         self, sequence: int, group: int, tombstone: bytes, span: tuple[bytes, bytes] | None
     ) -> list[tuple[Any, ...]]:
-        assert not self.waiting, "the node closes the generation before it forgets a group"
         with self._environment.begin(write=True) as transaction:
             if span is not None:
                 _clear(transaction.cursor(db=self._layout.rows), *span)

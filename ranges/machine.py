@@ -69,6 +69,13 @@ def _pack_mark(span_version: int, closed: int, safe: int, size: int, start: byte
     return _mark.pack(span_version, closed, safe, size, len(start), len(end)) + start + end
 
 
+def _span(mark: bytes) -> tuple[bytes, bytes]:
+    *_, first, last = _mark.unpack_from(mark)
+    keys = mark[_mark.size :]
+    assert len(keys) == first + last, f"a range's mark is {len(mark)} bytes long: expected another length"
+    return keys[:first], keys[first:]
+
+
 class RangeMachine:
     """One range: `node.machine.Machine` over versioned rows.
 
@@ -99,10 +106,8 @@ class RangeMachine:
 
     def restore(self, mark: bytes) -> None:
         """Begin again from a mark, over the rows that the view now holds."""
-        self.span_version, self.closed, self.safe, self.rows.size, first, last = _mark.unpack_from(mark)
-        keys = mark[_mark.size :]
-        assert len(keys) == first + last, f"a range's mark is {len(mark)} bytes long: expected another length"
-        self.start, self.end = keys[:first], keys[first:]
+        self.span_version, self.closed, self.safe, self.rows.size, *_ = _mark.unpack_from(mark)
+        self.start, self.end = _span(mark)
         self._mark: bytes | None = None
         self._marked_size = self.rows.size
         self.sampler = Sampler(self.rows.view, self.start, self.end)
@@ -118,6 +123,11 @@ class RangeMachine:
     def span(self) -> tuple[bytes, bytes]:
         """The heads of this range: first <= head < last."""
         return head(self.start), head(self.end)
+
+    def span_of(self, mark: bytes) -> tuple[bytes, bytes]:
+        """The heads that a mark names."""
+        start, end = _span(mark)
+        return head(start), head(end)
 
     @property
     def size(self) -> int:

@@ -23,6 +23,7 @@ class Ending(Command, ABC):
     """What ends an attempt needs no timestamp; it is taken up to the safe point, also after `closed` (F4)."""
 
     __slots__ = ()
+    ends = True  # it is taken where there is hardly any room left: others wait for it
     S: int
 
     def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:

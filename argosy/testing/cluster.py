@@ -5,16 +5,19 @@ Does not own what a host is made of: `build` makes one. Read next: argosy/testin
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from argosy.testing.disk import Disk, MemoryJournal
+from argosy.testing.disk import ROOM_BYTES, Disk, MemoryJournal
 from argosy.testing.linear import Violation
 from argosy.testing.safety import Safety, WatchedState
 from argosy.testing.world import Station, World
 from node.ports import Effects, Hello
+from node.space import Space
 
 SYNC_SECONDS = (0.0003, 0.002)
 FLUSH_SECONDS = (0.005, 0.1)
+DOWN_SECONDS = 1.0  # of a node whose disk broke
 COMPARE_SECONDS = 1.0  # how often all replicas are compared
 
 Build = Callable[["NodeStation"], Any]
@@ -59,6 +62,7 @@ class NodeStation(Station):
             self.life += 1
             self.journal = MemoryJournal(self.disk, self.later, self._delay(SYNC_SECONDS))
             self.state = WatchedState(self.node, self.cluster.safety, self.disk, self.later, self._delay(FLUSH_SECONDS))
+            self.state.space = Space(Path(self.address), _StationClock(self), lambda: (self.disk.room, ROOM_BYTES))
             self.cluster.note(f"{self.name} starts life {self.life}")
             self.start(self.cluster.build(self))
 
@@ -74,11 +78,26 @@ class NodeStation(Station):
         if effects.record is not None:
             self.journal.submit(effects.record)
         super().carry_out(effects)
-        if effects.stop is not None:
+        if effects.stop is not None and self.journal.failed:
+            self.disk.broken = ""
+            self.crash()
+            self.world.after(DOWN_SECONDS, self.restart)
+        elif effects.stop is not None:
             raise Violation(f"{self.name} stopped by itself: {effects.stop}")
 
     def _delay(self, span: tuple[float, float]) -> Callable[[], float]:
         return lambda: self.world.chance.uniform(*span) * self.disk_factor
+
+
+class _StationClock:
+    """A station's own clock, as a port."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    def now(self) -> float:
+        """What it shows."""
+        return self._station.clock
 
 
 class Cluster:
@@ -114,6 +133,7 @@ class Cluster:
         self.world.network.heal()
         for node in self.nodes:
             node.disk_factor = 1.0
+            node.disk.room, node.disk.broken = ROOM_BYTES, ""
             node.restart()
 
     def compare(self) -> None:

@@ -8,6 +8,9 @@ Read next: argosy/testing/cluster.py.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from argosy.testing.disk import ROOM_BYTES
+from node.config import SPACE_BYTES_MIN
+
 if TYPE_CHECKING:
     from argosy.testing.cluster import Cluster
 
@@ -21,6 +24,7 @@ POWER_SECONDS = (0.1, 0.8)  # of slow disks, before it goes out
 SLOW_DISK_SECONDS = (0.5, 4.0)
 AMBUSH_SECONDS = (0.0, 0.008)  # from an intent to the crash: in the middle of a commit over several ranges
 SLOW_DISK_FACTOR = (5.0, 60.0)
+FULL_DISK_SECONDS = (0.5, 6.0)
 
 
 class Nemesis:
@@ -45,6 +49,8 @@ class Nemesis:
             "pause": (3, self._pause),
             "lose frames": (2, self._lose_frames),
             "slow disk": (2, self._slow_disk),
+            "full disk": (2, self._full_disk),
+            "broken disk": (2, self._broken_disk),
             "split": (4, lambda: cluster.order_split()),
             "move leader": (4, lambda: cluster.order_leader()),
             "move replica": (4, lambda: cluster.order_replica()),
@@ -161,3 +167,17 @@ class Nemesis:
             node.disk_factor = 1.0
 
         self._after(SLOW_DISK_SECONDS, stop)
+
+    def _full_disk(self) -> None:
+        """Nothing is left for writes, or so little that the node takes no more commands."""
+        node = self._chance.choice(self._cluster.nodes)
+        node.disk.room = self._chance.choice((0, SPACE_BYTES_MIN - 1))
+
+        def stop() -> None:
+            node.disk.room = ROOM_BYTES
+
+        self._after(FULL_DISK_SECONDS, stop)
+
+    def _broken_disk(self) -> None:
+        """The next write of a journal fails: the node stops, and comes back."""
+        self._chance.choice(self._cluster.nodes).disk.broken = self._chance.choice(("write", "sync"))

@@ -16,11 +16,13 @@ from sortedcontainers import SortedDict
 
 from argosy.testing.disk import Delay, Disk, Later, delete_row, put_row
 from node.codec import decode_plain, encode_plain
-from node.config import OVERLAY_ROWS_MAX
+from node.config import OVERLAY_ROWS_MAX, SPACE_RETRY_SECONDS
 from node.ports import Dumped, Flushed, Restored
+from node.space import Space
 
 BATCHES_PER_COMMIT_MAX = 64
 ROWS_PER_CHUNK = 256
+HEADS_END = b"\xff" * 8  # after every head
 
 Row = tuple[bytes, bytes, bytes | None]  # head, tail, value; None deletes
 
@@ -43,14 +45,17 @@ class MemoryState:
 
     1. A row put is seen at once; it is durable when the batch that `seal` made of it is.
     2. Nobody changes rows while a scan of them is under way (asserted when the scan goes on).
+    3. `space`, where there is one, says how much room there is (node/space.py).
     """
 
     def __init__(self, disk: Disk, later: Later, delay: Delay, rows_max: int = OVERLAY_ROWS_MAX) -> None:
+        self.space: Space | None = None
         self._disk = disk
         self._later = later
         self._delay = delay
         self._rows_max = rows_max
-        self._rows: Any = SortedDict({head: (list(tails), list(values)) for head, (tails, values) in disk.rows.items()})
+        rows = disk.read_rows(b"", HEADS_END)
+        self._rows: Any = SortedDict({head: (list(tails), list(values)) for head, (tails, values) in rows.items()})
         self._open: list[Row] = []
         self._waiting: deque[_Batch] = deque()
         self._flushing: list[_Batch] = []
@@ -115,12 +120,15 @@ class MemoryState:
         return min(1.0, self._not_durable / self._rows_max)
 
     def dump(self, ticket: int, group: int, first: bytes, last: bytes) -> None:
-        """Copy a span as it is durable at this moment; `Dumped` follows."""
+        """Copy a span as it is durable at this moment; `Dumped` follows, with nothing if there is no room for it."""
+        if not self._disk.room:
+            self._later(self._delay(), lambda: Dumped(ticket, 0, b"", ()))
+            return
         index, mark = self._disk.marks.get(group, (0, b""))
         rows = [
             (head, tail, value)
-            for head in sorted(head for head in self._disk.rows if first <= head < last)
-            for tail, value in zip(*self._disk.rows[head], strict=True)
+            for head, columns in self._disk.read_rows(first, last).items()
+            for tail, value in zip(*columns, strict=True)
         ]
         chunks = [encode_plain(tuple(rows[at : at + ROWS_PER_CHUNK])) for at in range(0, len(rows), ROWS_PER_CHUNK)]
         self._later(self._delay(), lambda: Dumped(ticket, index, mark, chunks))
@@ -184,6 +192,9 @@ class MemoryState:
         self._later(self._delay(), self._finish)
 
     def _finish(self) -> Any:
+        if not self._disk.room:
+            self._later(SPACE_RETRY_SECONDS, self._finish)
+            return None
         marks: dict[int, int] = {}
         batches, self._flushing = self._flushing, []
         for batch in batches:
@@ -197,9 +208,7 @@ class MemoryState:
     def _make_durable(self, batch: _Batch) -> None:
         disk = self._disk
         if batch.clear is not None:
-            first, last = batch.clear
-            for head in [head for head in disk.rows if first <= head < last]:
-                del disk.rows[head]
+            disk.clear(*batch.clear)
         for head, tail, value in batch.rows:
             if value is None:
                 disk.delete(head, tail)

@@ -90,12 +90,15 @@ class Station:
         self._free_at = max(self._free_at, self.world.now + seconds)
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
-        """After so many seconds of the world: what `act` returns is an event here, unless this start has ended."""
+        """After so many seconds of the world: what `act` returns, if anything, is an event here, unless this start
+        has ended."""
         start = self.starts
 
         def due() -> None:
             if self.port is not None and self.starts == start:
-                self.post(act())
+                event = act()
+                if event is not None:
+                    self.post(event)
 
         self.world.after(seconds, due)
 

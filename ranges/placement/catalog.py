@@ -74,6 +74,10 @@ class Catalog:
         """The heads of group 0, which stand before every range's."""
         return CATALOG_FIRST, CATALOG_LAST
 
+    def span_of(self, mark: bytes) -> tuple[bytes, bytes]:
+        """The same, whatever the mark."""
+        return self.span()
+
     def restore(self, mark: bytes) -> None:
         """Read everything again."""
         self.nodes: dict[int, NodeRow] = {row.node: row for row in self._rows.nodes()}
@@ -323,8 +327,15 @@ class Catalog:
 
     def _take_report(self, memory: LeaderMemory, report: Report) -> None:
         for each in report.leading:
-            if self.picture.knows(each.descriptor.group):
-                self.picture.report(each.descriptor.group, Facts(each.term, report.node, each.size, each.load))
+            group = each.descriptor.group
+            placed = self.routes.of_group(group)
+            if placed is None:
+                continue
+            facts = Facts(each.term, report.node, each.size, each.load)
+            if each.descriptor.span_version < placed.descriptor.span_version:
+                known = self.picture.facts(group)  # it was split since: size and load are those of both sides
+                facts = facts._replace(size=known.size, load=known.load)
+            self.picture.report(group, facts)
         memory.take_holdings(report, self.is_removed)
 
     def _control_routes(self) -> tuple[tuple[int, str], ...]:

@@ -32,7 +32,10 @@ class Echo:
         return self._mark
 
     def span(self) -> tuple[bytes, bytes]:
-        return b"\x01", b"\x02" if self._mark == b"echo" else b"\x03"
+        return self.span_of(self._mark)
+
+    def span_of(self, mark: bytes) -> tuple[bytes, bytes]:
+        return b"\x01", b"\x02" if mark == b"echo" else b"\x03"
 
     def restore(self, mark: bytes) -> None:
         self._mark = mark

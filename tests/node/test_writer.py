@@ -7,6 +7,7 @@ import pytest
 
 from node import writer
 from node.errors import DiskError, Malformed
+from node.layout import unpack
 from node.writer import Answer, Committer, Order, Splitter, decode_chunk, encode_chunk, frame
 from tests.node.refuse_sync import run, supported
 
@@ -34,7 +35,7 @@ def order(
 
 def held(committer: Committer) -> dict[bytes, bytes]:
     with committer._environment.begin(db=committer._layout.rows) as transaction:
-        return dict(iter(transaction.cursor()))
+        return {key: stored[:1] + unpack(key, stored, "here") for key, stored in transaction.cursor()}
 
 
 def test_rows_wait_for_the_commit(committer: Committer) -> None:

@@ -8,7 +8,7 @@ COMMAND_LINE = ("argosy/cli/*", "bench/*")
 
 OWNERS: dict[str, tuple[str, ...]] = {
     # third party
-    "lmdb": ("node/journal.py", "node/journal_index.py", "node/state.py", "node/writer.py", "node/dump.py"),
+    "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py"),
     "cbor2": ("node/codec.py",),
     "trio": ("node/drivers/*", "argosy/embedded.py", "argosy/remote.py", "argosy/parking.py", *COMMAND_LINE),
     "cryptography": ("node/tls.py", "node/certificates.py"),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from node.config import Settings
-from node.flow import Flow
 from node.host import Host
 from node.machine import Machine
 from node.ports import Assembly, Identity, JournalPort, StatePort
@@ -21,11 +20,12 @@ from ranges.machine import first_mark as first_range_mark
 from ranges.placement.catalog import Catalog
 from ranges.placement.driver import Driver
 from ranges.placement.holdings import HostHoldings
-from ranges.placement.messages import Rules, Ticks, TicksAre
+from ranges.placement.messages import Rules
 from ranges.placement.reporter import Reporter
 from ranges.placement.rows import Row, bootstrap_rows
 from ranges.router import Router
 from txn.collection import Collection
+from txn.config import USUALLY_KEPT, Retention
 from txn.coordinator import Coordinator
 from txn.settling import Settling
 
@@ -60,11 +60,12 @@ def assemble(
     now: float,
     control: Sequence[tuple[int, str]],
     learned: Callable[[tuple[tuple[int, str], ...]], None] = lambda _: None,
+    retention: Retention = USUALLY_KEPT,
 ) -> Host:
     """A host over these ports, with everything that runs on a node.
 
     `control` are the last known (node, address) of group 0's members; `learned` is told when they change, so that
-    the disk may keep them.
+    the disk may keep them. `retention` counts while this node leads group 0.
     """
     directory = Directory()
     directory.learn_addresses([(identity.node, identity.address)])
@@ -73,18 +74,13 @@ def assemble(
     settling = Settling(router)
     driver = Driver(router)
 
-    ticks = _ticks(router, lambda: host)
-
-    def one_tick() -> Flow[int | None]:
-        return ticks(1)
-
     def machine(number: int, mark: bytes, view: StatePort) -> Machine:
         if number == CONTROL_GROUP:
             return Catalog(view, mark, driver.run)
-        return RangeMachine(number, view, mark, settling.settle, one_tick)
+        return RangeMachine(number, view, mark, settling.settle, router.ticks)
 
     services = {**Coordinator(router, settling).services(), **driver.services}
-    host = Host(identity, journal, state, Assembly(machine, services, ticks, directory), chance, settings, now)
+    host = Host(identity, journal, state, Assembly(machine, services, router.ticks, directory), chance, settings, now)
 
     def learn(addresses: tuple[tuple[int, str], ...], routes: tuple[tuple[int, str], ...]) -> None:
         directory.learn_addresses(addresses)
@@ -98,18 +94,5 @@ def assemble(
         control = host.replicas.groups.get(CONTROL_GROUP)
         return control is not None and control.leading > 0
 
-    host.start(Collection(router, settling).run(leads_control))
+    host.start(Collection(router, settling, retention).run(leads_control))
     return host
-
-
-def _ticks(router: Router, host: Callable[[], Host]) -> Callable[[int], Flow[int | None]]:
-    """How a node gets ticks: out of memory where group 0 is led here under a lease (O2); else its leader is asked."""
-
-    def ticks(count: int) -> Flow[int | None]:
-        reply = host().read_here(CONTROL_GROUP, Ticks(count))
-        if type(reply) is not TicksAre:
-            return (yield from router.ticks(count))
-        router.hear(reply.first)
-        return reply.first
-
-    return ticks

@@ -6,9 +6,9 @@ Owns the two ways to run such a flow: in the calling thread (plain `with`), or b
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from argosy.asynchronous import AsyncDatabase
 from argosy.blocking import Database
@@ -19,75 +19,30 @@ from node.drivers.blocking import BlockingDriver
 from node.drivers.trio import TrioDriver
 from node.errors import NodeError
 from node.flow import Flow
-from node.ports import LOCAL_LINK, Frame, Kind
 from ranges.directory import Directory
 from ranges.router import Router
 from txn.database import Database as Core
 
 T = TypeVar("T")
-WAIT_SECONDS_MAX = 3600.0  # every flow ends by its own deadline long before
-NOTHING = Frame(LOCAL_LINK, Kind.REQUESTS, ())  # makes the host take a step
-Done = Callable[[Any, BaseException | None], None]
 
 
-class Calls:
-    """Flows of callers on a node's host."""
-
-    def __init__(self, node: LocalNode) -> None:
-        self._node = node
-        routes = node.host.assembly.routes
-        assert isinstance(routes, Directory), "a node's routes are its directory"
-        chance = random.Random(os.urandom(16)).random
-        self.core = Core(Router(routes, chance, lambda: node.host.now))
-
-    def require_open(self) -> None:
-        """Raises `NodeError` if the node has stopped, or the database was closed."""
-        stopped = self._node.engine.stopped
-        if stopped is not None:
-            raise NodeError(stopped)
-
-    def start(self, flow: Flow[Any], done: Done) -> None:
-        """Start a flow between two turns of the engine."""
-        host, engine = self._node.host, self._node.engine
-        host.now = host.flows.now = engine.clock.now()  # the host may have slept since its last step
-        engine.inject(NOTHING)
-        host.start(flow, done)
+def _core(node: LocalNode) -> Core:
+    """The operations, by the node's own routes."""
+    routes = node.host.assembly.routes
+    assert isinstance(routes, Directory), "a node's routes are its directory"
+    return Core(Router(routes, random.Random(os.urandom(16)).random, node.engine.clock.now))
 
 
-class BlockingCalls(Calls):
-    """In the calling thread, whichever it is; threads that wait are served together."""
+class TrioCalls:
+    """Runs flows in tasks of trio's; another task takes the node's turns."""
 
-    def __init__(self, node: LocalNode, driver: BlockingDriver) -> None:
-        super().__init__(node)
-        self._driver = driver
-
-    def run(self, flow: Flow[T]) -> T:
-        """The flow's result, or its exception."""
-        self.require_open()
-        result: list[tuple[T, BaseException | None]] = []
-
-        def done(value: Any, error: BaseException | None) -> None:
-            result.append((value, error))
-
-        self._driver.run(lambda: self.start(flow, done), lambda: bool(result), WAIT_SECONDS_MAX)
-        value, error = result[0]
-        if error is not None:
-            raise error
-        return value
-
-
-class TrioCalls(Calls):
-    """In a task of trio's; another task takes the node's turns."""
-
-    def __init__(self, node: LocalNode, driver: TrioDriver) -> None:
-        super().__init__(node)
+    def __init__(self, driver: TrioDriver) -> None:
         self._driver = driver
 
     async def run(self, flow: Flow[T]) -> T:
         """The flow's result, or its exception. If it is cancelled, the flow goes on and its result is lost."""
-        self.require_open()
         parked: Parked[T] = Parked()
-        self.start(flow, parked.take)
+        self._driver.engine.begin(flow, parked.take)
         self._driver.step()
         return await parked.wait()
 
@@ -105,8 +60,7 @@ def open_blocking(place: Place) -> Iterator[Database]:
         driver = BlockingDriver(node.engine)
         driver.start()
         try:
-            calls = BlockingCalls(node, driver)
-            yield Database(calls.core, calls)
+            yield Database(_core(node), driver)
         finally:
             driver.close()
     finally:
@@ -119,8 +73,8 @@ async def open_trio(place: Place) -> AsyncIterator[AsyncDatabase]:
     node = LocalNode(place, Settings())
     try:
         driver = TrioDriver(node.engine)
-        calls = TrioCalls(node, driver)
+        calls = TrioCalls(driver)
         async with beside(calls.turn):
-            yield AsyncDatabase(calls.core, calls)
+            yield AsyncDatabase(_core(node), calls)
     finally:
         node.close()

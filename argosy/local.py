@@ -32,6 +32,7 @@ from node.ports import Hello, Identity
 from node.state import State
 from ranges.placement.config import TOKEN_BYTES
 from ranges.placement.messages import Join, Joined
+from txn.config import USUALLY_KEPT, Retention
 
 NOBODY = "127.0.0.1:0"  # the address of an embedded node, which listens to nobody
 
@@ -47,6 +48,7 @@ class Place:
     labels: tuple[tuple[str, str], ...] = ()
     tls_dir: str | PathLike[str] | None = None
     insecure: bool = False
+    retention: Retention = USUALLY_KEPT
 
 
 class LocalNode:
@@ -96,7 +98,9 @@ class LocalNode:
 
         chance = random.Random(os.urandom(16)).random
         control = stored.routes or ((stored.node, stored.address),)
-        self.host: Host = assemble(self.identity, journal, state, chance, settings, clock.now(), control, learned)
+        self.host: Host = assemble(
+            self.identity, journal, state, chance, settings, clock.now(), control, learned, place.retention
+        )
         self.engine.attach(self.host, journal, state)
 
     def _hello(self) -> Hello:

@@ -65,17 +65,20 @@ def open(
     join: str | None = None,
     tls_dir: str | PathLike[str] | None = None,
     insecure: bool = False,
+    retention_seconds: float = 3_600.0,
 ) -> Opening:
     """The database in a directory, run by one node inside this process; made if it is absent.
 
     Without `listen` (`host:port`) nobody else reaches the node. With it, other nodes and clients do; `join`
-    (`host:port` of any node) makes it part of a cluster. The others are those of `argosy start`.
+    (`host:port` of any node) makes it part of a cluster. A transaction or scan that takes longer than
+    `retention_seconds` may be aborted: what it reads is kept no longer. The others are those of `argosy start`.
     Raises, when entered, `DirectoryError` if the directory is in use or belongs to something else.
     """
     from argosy.embedded import open_blocking, open_trio
     from argosy.local import Place
+    from txn.config import keep
 
-    place = Place(path, listen, advertise, join, (), tls_dir, insecure)
+    place = Place(path, listen, advertise, join, (), tls_dir, insecure, keep(retention_seconds))
     return Opening(lambda: open_blocking(place), lambda: open_trio(place))
 
 

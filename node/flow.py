@@ -5,7 +5,6 @@ A flow yields a wish and is resumed with what came of it:
     reply = yield Send(node, group, span, body, seconds)   # the reply's bytes decoded; None is silence
     yield Sleep(seconds)
     replies = yield Gather((flow, flow, …))                 # all of them, in order
-    value = yield Until(signal, seconds)                    # the signal's value; None when time is up
     yield Behind(flow)                                      # start it and go on at once
 
 and calls others with `yield from`. The same flows run on nodes and in clients, under trio, threads
@@ -14,17 +13,23 @@ or the simulator: nothing in them knows a socket or a clock. Read next: ranges/r
 
 import heapq
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 Flow = Generator[Any, Any, T]
+Done = Callable[[Any, BaseException | None], None]
 HERE = 0  # as the node of a Send: the node that runs the flow
+TIMERS_MIN = 64  # so few need no sweep
+AT_ONCE_MAX = 64  # answers in a row without a wait; who asks on goes the ordinary way
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
-    """Send one copy of a message to a group at a node; resumed with the reply, or None after `seconds`."""
+    """Send one copy of a message to a group at a node; resumed with the reply, or None after `seconds`.
+
+    Not frozen, which would double its price: there is one for each operation, and nobody keeps it.
+    """
 
     node: int
     group: int
@@ -55,52 +60,45 @@ class Behind:
 
 
 @dataclass(eq=False, slots=True)
-class Signal:
-    """Something that several flows may wait for; set at most once, its value never None."""
-
-    value: Any = None
-    waiting: "list[tuple[_Run, int]]" = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """Wait for a signal; resumed with its value, or None after `seconds`."""
-
-    signal: Signal
-    seconds: float
-
-
-@dataclass(eq=False, slots=True)
 class _Run:
     """One generator on its way: who waits for its end, and the number of the wait that may resume it."""
 
     flow: Flow[Any]
-    done: Callable[[Any, BaseException | None], None]
+    done: Done
     wait: int = 0
     copy: int = 0
 
 
 @dataclass(slots=True)
 class _Crowd:
-    """A Gather on its way. The first exception wins, after all have ended."""
+    """A Gather on its way. The first exception wins, after all have ended. `waits`: the run has been left waiting."""
 
     left: int
     results: list[Any]
     error: BaseException | None = None
+    waits: bool = False
+
+
+_WAITS: Any = object()  # in place of what a run goes on with: it goes on later
 
 
 class Flows:
-    """Runs flows; `send(copy, wish)` is how a Send leaves (it never answers from within).
+    """Runs flows. `send(copy, wish)` is how a Send leaves; it never answers from within. `answer(wish)` is the reply
+    to a Send that needs not leave, None where it must.
 
     1. A run is resumed exactly once per wish: `wait` counts, and a timer or reply of an older count is dropped.
     2. A copy number is never used twice by one `Flows`.
+    3. Most waits end long before their time: whenever the timers have doubled, those of waits that are over go.
+    4. What a flow raises reaches its own `done`, or without one whoever moves these flows; never another flow.
     """
 
-    def __init__(self, send: Callable[[int, Send], None], first_copy: int = 1) -> None:
+    def __init__(self, send: Callable[[int, Send], None], answer: Callable[[Send], Any] = lambda wish: None) -> None:
         self._send = send
-        self._copies = first_copy
+        self._answer = answer
+        self._copies = 1
         self._waiting: dict[int, tuple[_Run, int, int]] = {}
         self._timers: list[tuple[float, int, _Run, int]] = []
+        self._timers_max = TIMERS_MIN
         self._sequence = 0
         self.now = 0.0
 
@@ -115,9 +113,22 @@ class Flows:
             heapq.heappop(timers)
         return timers[0][0] if timers else float("inf")
 
-    def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
+    def start(self, flow: Flow[Any], done: Done | None = None) -> None:
         """Run a flow; `done(result, error)` is called at its end, maybe before this returns."""
         self._resume(_Run(flow, done or _raise), None)
+
+    def at_once(self, flow: Flow[T]) -> T | None:
+        """The result of a flow whose Sends are all answered at once; None if one must leave: then nothing has left."""
+        reply = None
+        try:
+            while True:
+                wish = flow.send(reply)
+                reply = self._answer(wish) if type(wish) is Send else None
+                if reply is None:
+                    flow.close()
+                    return None
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
     def step(self, now: float) -> None:
         """Time has come to `now`: resume what has waited long enough, with None."""
@@ -143,34 +154,36 @@ class Flows:
                 if run.wait == wait:
                     self._resume(run, None)
 
-    def set(self, signal: Signal, value: Any = True) -> None:
-        """Set a signal and resume who waits for it."""
-        assert value is not None, "a signal's value is never None"
-        if signal.value is None:
-            signal.value = value
-            waiting, signal.waiting = signal.waiting, []
-            for run, wait in waiting:
-                if run.wait == wait:
-                    self._resume(run, value)
-
     def _resume(self, run: _Run, value: Any, error: BaseException | None = None) -> None:
-        run.wait += 1
+        """Go on until the run waits or ends. What it has arranged, and who is told of its end, runs outside of it."""
+        flow, left = run.flow, AT_ONCE_MAX
         run.copy = 0
-        try:
-            wish = run.flow.send(value) if error is None else run.flow.throw(error)
-            while not self._arrange(run, wish):
-                wish = run.flow.send(wish.signal.value if type(wish) is Until else None)
-        except StopIteration as end:
+        while value is not _WAITS:
             run.wait += 1
-            run.done(end.value, None)
-        except Exception as error:
-            run.wait += 1
-            run.done(None, error)
+            try:
+                wish = flow.send(value) if error is None else flow.throw(error)
+            except StopIteration as end:
+                run.wait += 1
+                result, error = end.value, None
+                break
+            except Exception as raised:
+                run.wait += 1
+                result, error = None, raised
+                break
+            left -= 1
+            value, error = self._arrange(run, wish, left > 0), None
+            if type(value) is _Crowd:
+                value, error = tuple(value.results), value.error
+        else:
+            return
+        run.done(result, error)
 
-    def _arrange(self, run: _Run, wish: Any) -> bool:
-        """Set a wish up; False if the run can go on at once."""
+    def _arrange(self, run: _Run, wish: Any, at_once: bool) -> Any:
+        """Set a wish up; what the run goes on with (a crowd that is complete: its results or error), or `_WAITS`."""
         match wish:
             case Send():
+                if at_once and (reply := self._answer(wish)) is not None:
+                    return reply
                 copy = self._copies
                 self._copies += 1
                 run.copy = copy
@@ -180,45 +193,40 @@ class Flows:
             case Sleep():
                 self._timer(run, wish.seconds)
             case Gather():
-                self._gather(run, wish.flows)
-            case Until():
-                if wish.signal.value is not None:
-                    return False
-                wish.signal.waiting.append((run, run.wait))
-                self._timer(run, wish.seconds)
+                return self._gather(run, wish.flows)
             case Behind():
                 self.start(wish.flow)
-                return False
+                return None
             case _:
-                raise AssertionError(f"a flow yielded {wish!r}, which is no wish")
-        return True
+                return _Crowd(0, [], AssertionError(f"a flow yielded {wish!r}, which is no wish"))
+        return _WAITS
 
     def _timer(self, run: _Run, seconds: float) -> None:
+        timers = self._timers
+        if len(timers) >= self._timers_max:
+            timers[:] = [row for row in timers if row[2].wait == row[3]]
+            heapq.heapify(timers)
+            self._timers_max = max(TIMERS_MIN, 2 * len(timers))
         self._sequence += 1
-        heapq.heappush(self._timers, (self.now + seconds, self._sequence, run, run.wait))
+        heapq.heappush(timers, (self.now + seconds, self._sequence, run, run.wait))
 
-    def _gather(self, run: _Run, flows: tuple[Flow[Any], ...]) -> None:
+    def _gather(self, run: _Run, flows: tuple[Flow[Any], ...]) -> Any:
         crowd = _Crowd(len(flows), [None] * len(flows))
 
-        def ended(place: int) -> Callable[[Any, BaseException | None], None]:
+        def ended(place: int) -> Done:
             def done(value: Any, error: BaseException | None) -> None:
                 crowd.results[place] = value
                 crowd.error = crowd.error or error
                 crowd.left -= 1
-                if not crowd.left:
+                if not crowd.left and crowd.waits:
                     self._resume(run, tuple(crowd.results), crowd.error)
 
             return done
 
-        if not flows:
-            self.start(_nothing(), lambda _, __: self._resume(run, ()))
         for place, flow in enumerate(flows):
             self.start(flow, ended(place))
-
-
-def _nothing() -> Flow[None]:
-    return
-    yield
+        crowd.waits = crowd.left > 0
+        return _WAITS if crowd.waits else crowd  # no deeper stack, however many in a row need not wait
 
 
 def _raise(_: Any, error: BaseException | None) -> None:

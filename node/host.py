@@ -14,12 +14,13 @@ import node.wire  # noqa: F401  (registers what Raft says with the codec)
 from node.codec import encode
 from node.config import INBOX_REQUESTS_MAX, Settings
 from node.errors import Malformed
-from node.flow import HERE, Flow, Flows, Send
+from node.flow import HERE, Done, Flow, Flows, Send
 from node.group import Group
+from node.here import FLOWS_LINK, Here
 from node.inbox import read_chunk, read_raft, read_replies, read_requests, read_support
 from node.intake import Intake
 from node.liveness import Liveness
-from node.machine import Answer, Request, StartGroup
+from node.machine import Request, StartGroup
 from node.messages import Busy, NotLeader
 from node.outbox import Outbox
 from node.ports import (
@@ -45,7 +46,6 @@ from node.ports import (
 from node.raft.messages import Message, Persisted, Ready, Received, Tick
 from node.replicas import Replicas
 
-FLOWS_LINK = -2  # the link of requests that this node's own flows send to itself
 STEP_ROUNDS_MAX = 10_000
 
 
@@ -82,12 +82,15 @@ class Host:
         self.stopped: str | None = None
         self.outbox = Outbox(assembly.routes.address)
         self._encoded: tuple[Message | None, bytes] = (None, b"")  # the last Raft message sent, and its bytes
-        self.flows = Flows(self._send_wish)
+        self.flows = Flows(self._send_wish, Here(self).answer)
         self.flows.now = now
         self.liveness = Liveness(self, now)
         self.replicas = Replicas(self, journal, state, chance)
         self._inbox: list[Request] = []
-        self._answers: list[tuple[int, Any]] = []  # to this node's own flows: they never run inside of a group's cycle
+        self._moves: list[
+            tuple[Callable[..., None], Any, Any]
+        ] = []  # of flows: they never run inside of a group's cycle
+        self._due = False  # a flow has sent something since the last step
         self._intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
         self._stirred: dict[int, None] = {}
@@ -105,12 +108,12 @@ class Host:
     def wake_at(self) -> float:
         """When `step` must be called next even if nothing happens, in seconds of the node's clock."""
         timers, alarms = self._timers, self._alarms
-        return min(
-            timers[0][0] if timers else float("inf"),
-            alarms[0][0] if alarms else float("inf"),
-            self.flows.wake_at,
-            self.liveness.wake_at,
-        )
+        if self._due or self._moves:
+            return self.now
+        due = min(self.flows.wake_at, self.liveness.wake_at)
+        if timers and timers[0][0] < due:
+            due = timers[0][0]
+        return alarms[0][0] if alarms and alarms[0][0] < due else due
 
     @property
     def syncing(self) -> bool:
@@ -122,6 +125,11 @@ class Host:
         who = self.identity
         return Hello(Role.NODE, who.cluster, who.node, who.life, who.address, self.assembly.routes.control_nodes())
 
+    def begin(self, now: float, flow: Flow[Any], done: Done) -> None:
+        """Run a flow of a caller in this process as far as it goes without a wait; the next step takes what it sent."""
+        self.now = self.flows.now = now
+        self.flows.start(flow, done)
+
     # -- the step --------------------------------------------------------------------------------------------------
 
     def step(self, now: float, events: Sequence[Any]) -> Effects:
@@ -130,8 +138,8 @@ class Host:
         if self.stopped is not None:
             effects.stop = self.stopped
             return effects
-        self.now = now
-        self._tick = Tick(now)
+        self.now = self.flows.now = now
+        self._tick, self._due = Tick(now), False
         for event in events:
             _HANDLERS[type(event)](self, event, effects)
         self._clock()
@@ -151,10 +159,10 @@ class Host:
     def _settle_down(self) -> None:
         """Cycle until nothing is left to do in this step: local requests and woken groups come round again."""
         for _ in range(STEP_ROUNDS_MAX):
-            if self._answers:
-                answers, self._answers = self._answers, []
-                for copy, reply in answers:
-                    self.flows.replied(copy, reply)
+            if self._moves:
+                moves, self._moves = self._moves, []
+                for move, what, outcome in moves:
+                    move(what, outcome)
             if self._inbox:
                 inbox, self._inbox = self._inbox, []
                 for request in inbox:
@@ -167,7 +175,7 @@ class Host:
                         group.cycle()
                     if self.replicas.holds(group):  # its own cycle may have removed it
                         self._cycled(group)
-            elif not self._inbox and not self._answers:
+            elif not self._inbox and not self._moves:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
 
@@ -306,7 +314,7 @@ class Host:
     def reply(self, request: Request, reply: Any) -> None:
         """Answer one request."""
         if request.link == FLOWS_LINK:
-            self._answers.append((request.copy, reply))
+            self._moves.append((self.flows.replied, request.copy, reply))
         else:
             self.outbox.reply(request.link, request.copy, encode(reply))
 
@@ -315,22 +323,12 @@ class Host:
         address = self.assembly.routes.address(node) if node else None
         return NotLeader(group, node, address or "")
 
-    def read_here(self, number: int, message: Any) -> Any:
-        """The reply to a query that this node may answer at once, as a leader with a lease; else None."""
-        group = self.replicas.groups.get(number)
-        if group is None or not group.leading or group.raft.term != group.leading:
-            return None
-        if group.machine is None or not group.raft.lease_until > self.now:
-            return None
-        outcome = group.machine.read(Request(FLOWS_LINK, 0, number, 0, b"", message, self.now), self.now)
-        return outcome.reply if type(outcome) is Answer else None
-
-    def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
-        """Run a flow behind."""
-        self.flows.start(flow, done)
+    def start(self, flow: Flow[Any], done: Done | None = None) -> None:
+        """Run a flow behind: from this step on, or from the next one if none is under way."""
+        self._moves.append((self.flows.start, flow, done))
 
     def _send_wish(self, copy: int, wish: Send) -> None:
-        node = wish.node
+        self._due, node = True, wish.node
         if node in (HERE, self.identity.node):
             command = getattr(wish.message, "sort", None) == "command"
             body = encode(wish.message) if command else b""

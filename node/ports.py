@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
-from node.flow import Flow
+from node.flow import Done, Flow
 from node.machine import Machine, Request, View
 from node.raft.messages import Entry
 
@@ -238,6 +238,17 @@ class HostPort(Protocol):
 
     def step(self, now: float, events: Sequence[Any]) -> Effects:
         """Take what happened; return what to do. Never blocks."""
+        ...
+
+
+class NodePort(HostPort, Protocol):
+    """A host whose callers are in its own process."""
+
+    def begin(self, now: float, flow: Flow[Any], done: Done) -> None:
+        """Between two steps: run a flow of a caller in this process as far as it goes without a wait.
+
+        `done(result, error)` is called at its end, maybe at once; otherwise `wake_at` says that a step is due.
+        """
         ...
 
 

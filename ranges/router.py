@@ -22,9 +22,11 @@ TRY_SECONDS_MAX = 4.0
 PAUSE_SECONDS_MIN = 0.005
 PAUSE_SECONDS_MAX = 0.1
 LOOKUP_RANGES = 64  # descriptors asked for at once
+REFUSALS_MAX = 4  # answers that nobody leads here, before group 0 is asked whether the replicas are others by now
 
 T = TypeVar("T")
 
+ONE_TICK = Ticks(1)
 MOVED = StaleSpan(())  # as a reply of `call`: the span version is no longer that of the first copy
 ROUTING = frozenset((NotLeader, NoGroup, Busy, NotYet, StaleSpan))  # what a caller never sees, but for MOVED
 
@@ -45,13 +47,13 @@ class Call:
 class _Pace:
     """How one message goes on trying: who was silent, whom to ask next, how long to wait and to pause."""
 
-    __slots__ = ("_jumped", "_pause", "chance", "place", "seconds", "silences", "silent")
+    __slots__ = ("_jumped", "_pause", "chance", "place", "refusals", "seconds", "silences", "silent")
 
     def __init__(self, chance: Callable[[], float], seconds: float) -> None:
         self.chance = chance
         self.seconds = seconds
         self.place = -1
-        self.silences = 0
+        self.silences = self.refusals = 0
         self.silent: set[int] = set()
         self._jumped = False
         self._pause = PAUSE_SECONDS_MIN
@@ -78,6 +80,14 @@ class _Pace:
         self.silences += 1
         self.seconds = min(self.seconds * 2, max(self.seconds, TRY_SECONDS_MAX))
         return self.silences % 2 == 0
+
+    def was_refused(self) -> bool:
+        """A replica there does not lead, and the one that does may live where our descriptor knows nothing of.
+
+        True every few times: routes may be out of date.
+        """
+        self.refusals += 1
+        return self.refusals % REFUSALS_MAX == 0
 
     def may_jump(self) -> bool:
         """Go on at once after a refusal that names another place? Not twice in a row: two may name each other."""
@@ -181,12 +191,13 @@ class Router:
                     directory.lead(group, 0)
                 if pace.was_silent(node):
                     yield from self.locate(key, TRY_SECONDS)
-            case NotLeader(_, other, address):
-                if address:
-                    directory.learn_addresses(((other, address),))
+            case NotLeader(_, other, _):
                 known = directory.leaders.get(group, 0)
-                directory.lead(group, other if other != node else 0)
-                if other and other not in (known, node) and pace.may_jump():
+                self._learn_leader(group, node, reply)
+                if pace.was_refused():
+                    directory.lead(group, 0)  # former replicas may name each other for ever
+                    yield from self.locate(key, TRY_SECONDS)
+                elif other and other not in (known, node) and pace.may_jump():
                     return
             case NoGroup():
                 directory.lead(group, 0)
@@ -259,7 +270,16 @@ class Router:
 
     def ticks(self, count: int = 1, seconds: float = TRY_SECONDS_MAX) -> Flow[int | None]:
         """So many ticks, asked for now (O3): the first, the others follow by whole ticks; None if none came in time."""
-        reply = yield from self.control(Ticks(count), seconds)
+        message, directory = ONE_TICK if count == 1 else Ticks(count), self.directory
+        reply, node = None, directory.leaders.get(CONTROL_GROUP, 0)
+        if node:  # with a known leader one Send, no further layer: every transaction passes here
+            first_seconds = min(TRY_SECONDS, seconds)
+            reply = yield Send(node, CONTROL_GROUP, 0, message, first_seconds)
+            if type(reply) is not TicksAre:
+                self._learn_leader(CONTROL_GROUP, node, reply)
+                seconds -= first_seconds if reply is None else 0.0
+        if type(reply) is not TicksAre:
+            reply = yield from self._ask(CONTROL_GROUP, 0, None, message, seconds)
         if type(reply) is not TicksAre:
             return None
         first: int = reply.first
@@ -284,13 +304,17 @@ class Router:
                 return reply
             if reply is None:
                 pace.was_silent(node)
-                directory.lead(group, 0)
-            elif kind is NotLeader:
-                if reply.address:
-                    directory.learn_addresses(((reply.node, reply.address),))
-                directory.lead(group, reply.node if reply.node != node else 0)
-                if reply.node and reply.node not in (hint, node) and pace.may_jump():
-                    continue
-            elif kind is NoGroup:
-                directory.lead(group, 0)
+            self._learn_leader(group, node, reply)
+            if kind is NotLeader and reply.node and reply.node not in (hint, node) and pace.may_jump():
+                continue
             yield Sleep(pace.pause())
+
+    def _learn_leader(self, group: int, node: int, reply: Any) -> None:
+        """What a copy that was not answered, or sent on its way, says of who leads."""
+        kind, directory = type(reply), self.directory
+        if kind is NotLeader:
+            if reply.address:
+                directory.learn_addresses(((reply.node, reply.address),))
+            directory.lead(group, reply.node if reply.node != node else 0)
+        elif reply is None or kind is NoGroup:
+            directory.lead(group, 0)

@@ -100,7 +100,9 @@ F4. Copies come late: bars and verdicts are kept until nothing so old is taken. 
     below `closed`, and all else of an attempt with S at or below `safe`, are refused, at both doors.
 F5. Collecting up to t (txn/collection.py, txn/closing.py): every range closes t; every intent with S up to t is
     settled, walking keys and not ranges; every range raises `safe` to t; then verdicts and bars up to t may go, and of
-    each key the versions up to t but the newest, which goes too if it deletes. No running snapshot is below t.
+    each key the versions up to t but the newest, which goes too if it deletes. A snapshot holds for the retention
+    (txn/config.py), counted from before its tick was asked for: t is a tick that the collector itself took so long
+    ago. Who still reads below t is told BelowSafe, who still writes TooOld: Aborted, and never a wrong answer.
 
 Settling somebody's intent (txn/settling.py, txn/endings.py)
 ------------------------------------------------------------
@@ -138,5 +140,8 @@ Left out
 - Merges (M3): the right side must freeze through its log before the left takes over with a tick fetched after that.
 - Reads at followers: they need R1 and R2 done by the leader and the index to wait for, or a quiet low-water mark.
 - A large V in one range is checked within one step of the loop; to check it in parts takes C5 for a single range.
+- Running snapshots are registered nowhere: what outlives the retention, an hour unless set otherwise, is aborted. To
+  spare it the node that gave S keeps S while its client's link stands, and the collector asks every node for the
+  least one before it closes.
 - Waiters for one key are woken together, in the order in which they came, and not one by one.
 """

@@ -10,20 +10,24 @@ from typing import Any
 
 from node.codec import encode
 from node.errors import Malformed
-from node.flow import HERE, Flow, Flows, Send
+from node.flow import HERE, Done, Flow, Flows, Send
 from node.inbox import read_replies
 from node.messages import NotLeader
 from node.ports import LOCAL_LINK, Effects, Frame, Hello, Kind, LinkDown, LinkUp, Role
-from ranges.directory import Directory
+from ranges.directory import CONTROL_GROUP, Directory
+from ranges.keys import SUBSTEP_BITS
+from ranges.placement.config import TICKS_PER_REQUEST_MAX
+from ranges.placement.messages import Ticks, TicksAre
 from ranges.router import Router
 
 DIAL_AGAIN_SECONDS = 0.2
 DIAL_SECONDS = 5.0  # a dial that has not come to an end by then is made again
 WAITING_REQUESTS_MAX = 10_000  # for one node that is being dialled
 SEED = 0  # as the node of a dial: whoever lives at a seed's address
+SHARED_MAX = 1_000  # messages with ticks for several that are not answered; what comes for an older one is dropped
 
-Done = Callable[[Any, BaseException | None], None]
 Row = tuple[int, int, int, bytes]
+Asker = tuple[int, int]  # a flow's copy, and how many ticks it wants
 
 
 class Client:
@@ -31,7 +35,8 @@ class Client:
 
     1. A copy leaves at most once. One that never left is answered with `NotLeader`, which is definite; one that left
        on a link that is gone is silence.
-    2. `local`, if not 0, is the node in this very process: what is sent to it goes over `LOCAL_LINK`, always there.
+    2. All ticks that are asked for in one step of one node are one message, which leaves in that step (O3).
+    3. `local`, if not 0, is the node in this very process: what is sent to it goes over `LOCAL_LINK`, always there.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Client:
         self._dial_from: dict[int, float] = {}
         self._unsent: list[tuple[int, int]] = []
         self._fresh: list[tuple[Flow[Any], Done | None]] = []
+        self._ticking: dict[int, list[Asker]] = {}
+        self._shared: dict[int, list[Asker]] = {}
         if local:
             self._link_of[local] = self._link_of[HERE] = LOCAL_LINK
             self._node_of[LOCAL_LINK] = local
@@ -98,13 +105,15 @@ class Client:
                 self._on_link_down(event)
         if flows.wake_at <= now:
             flows.step(now)
-        while self._fresh or self._unsent:
+        while self._fresh or self._unsent or self._ticking:
             fresh, self._fresh = self._fresh, []
             for flow, done in fresh:
                 flows.start(flow, done)
             unsent, self._unsent = self._unsent, []
             for copy, group in unsent:
-                flows.replied(copy, NotLeader(group, 0))
+                self._replied(copy, NotLeader(group, 0))
+            if self._ticking:
+                self._ask_ticks()
         if self._outgoing:
             for link, rows in self._outgoing.items():
                 effects.sends.append((link, Kind.REQUESTS, tuple(rows)))
@@ -123,7 +132,18 @@ class Client:
             effects.hangups.append(link)
             return
         for copy, reply in replies:
+            self._replied(copy, reply)
+
+    def _replied(self, copy: int, reply: Any) -> None:
+        askers = self._shared.pop(copy, None)
+        if askers is None:
             self.flows.replied(copy, reply)
+            return
+        place = 0
+        for each, count in askers:
+            mine = TicksAre(reply.first + (place << SUBSTEP_BITS)) if type(reply) is TicksAre else reply
+            self.flows.replied(each, mine)
+            place += count
 
     def _on_link_up(self, event: LinkUp) -> None:
         hello, link = event.hello, event.link
@@ -157,8 +177,35 @@ class Client:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _send(self, copy: int, wish: Send) -> None:
-        row = (copy, wish.group, wish.span, encode(wish.message))
-        link = self._link_of.get(wish.node)
+        if type(wish.message) is Ticks:
+            self._ticking.setdefault(wish.node, []).append((copy, wish.message.count))
+        else:
+            self._send_row(wish.node, (copy, wish.group, wish.span, encode(wish.message)))
+
+    def _ask_ticks(self) -> None:
+        asking, self._ticking = self._ticking, {}
+        for node, askers in asking.items():
+            some: list[Asker] = []
+            wanted = 0
+            for asker in askers:
+                if wanted + asker[1] > TICKS_PER_REQUEST_MAX:
+                    self._send_ticks(node, some, wanted)
+                    some, wanted = [], 0
+                some.append(asker)
+                wanted += asker[1]
+            self._send_ticks(node, some, wanted)
+
+    def _send_ticks(self, node: int, askers: list[Asker], wanted: int) -> None:
+        """One message for all of them; the copy of the first one stands for it."""
+        copy = askers[0][0]
+        if len(askers) > 1:
+            self._shared[copy] = askers
+            if len(self._shared) > SHARED_MAX:
+                del self._shared[next(iter(self._shared))]
+        self._send_row(node, (copy, CONTROL_GROUP, 0, encode(Ticks(wanted))))
+
+    def _send_row(self, node: int, row: Row) -> None:
+        link = self._link_of.get(node)
         if link is not None:
             rows = self._outgoing.get(link)
             if rows is None:
@@ -166,11 +213,11 @@ class Client:
             else:
                 rows.append(row)
             return
-        waiting = self._waiting.setdefault(wish.node, [])
+        waiting = self._waiting.setdefault(node, [])
         if len(waiting) < WAITING_REQUESTS_MAX:
             waiting.append(row)
         else:
-            self._unsent.append((copy, wish.group))
+            self._unsent.append((row[0], row[1]))
 
     def _dial(self, now: float, effects: Effects) -> None:
         """Have nodes dialled for which something waits; what cannot be sent anywhere is told so."""

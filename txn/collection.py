@@ -2,9 +2,7 @@
 
 Owns the three steps over the whole key space, and how far back to go. One collector runs, beside group 0's leader;
 two at once would do no harm, since `closed` and `safe` never fall. Does not own what a range lets go (txn/closing.py).
-Left out: running snapshots are not registered anywhere. A transaction that outlives `RETENTION_SECONDS` meets BelowSafe
-or TooOld, and is aborted; to spare it, the node that gave S would keep S while its client's link stands, and the
-collector would ask every node for the least one before it closes. Read next: txn/closing.py.
+Read next: txn/closing.py.
 """
 
 from collections import deque
@@ -16,7 +14,7 @@ from node.messages import Done
 from ranges.keys import FIRST_KEY, LAST_KEY
 from ranges.router import Router
 from txn.closing import Close, Collect, RaiseSafe
-from txn.config import COLLECT_EVERY_SECONDS, COLLECT_ROWS, RETENTION_SECONDS
+from txn.config import COLLECT_ROWS, USUALLY_KEPT, Retention
 from txn.queries import Intents
 from txn.replies import Collected, IntentsAre
 from txn.settling import ASK_SECONDS, Settling
@@ -24,8 +22,6 @@ from txn.settling import ASK_SECONDS, Settling
 INTENTS_AT_ONCE = 64  # intents asked for and settled at the same time
 SETTLE_ROUNDS_MAX = 8  # looks at one place whose intents do not go
 VISIT_TRIES = 16  # of one range that keeps changing
-
-assert COLLECT_EVERY_SECONDS < RETENTION_SECONDS, "samples are taken more often than they are used up"
 
 
 class Collection:
@@ -35,23 +31,16 @@ class Collection:
     2. The timestamp collected up to is a tick that this collector took itself, by its own clock long enough ago.
     """
 
-    def __init__(
-        self,
-        router: Router,
-        settling: Settling,
-        retention: float = RETENTION_SECONDS,
-        every: float = COLLECT_EVERY_SECONDS,
-    ) -> None:
+    def __init__(self, router: Router, settling: Settling, retention: Retention = USUALLY_KEPT) -> None:
         self._router = router
         self._settling = settling
         self._retention = retention
-        self._every = every
 
     def run(self, here: Callable[[], bool]) -> Flow[None]:
         """Collect for ever, while `here()` says that this node is the one to do it; forget the past while it is not."""
         samples: deque[tuple[float, int]] = deque()
         while True:
-            yield Sleep(self._every)
+            yield Sleep(self._retention.every_seconds)
             if not here():
                 samples.clear()
                 continue
@@ -59,7 +48,7 @@ class Collection:
             if tick is not None:
                 samples.append((self._router.now(), tick))
             until = 0
-            while samples and samples[0][0] + self._retention <= self._router.now():
+            while samples and samples[0][0] + self._retention.seconds <= self._router.now():
                 until = samples.popleft()[1]
             if until:
                 yield from self.collect(until)
@@ -117,6 +106,7 @@ class Collection:
                 return True
             else:
                 place, rounds = reply.more, 0
+                yield Sleep(0.0)  # where the range is led here, each page is answered at once: one is enough for a step
         return False
 
     def _remove(self, key: bytes, until: int) -> Flow[bool]:

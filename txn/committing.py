@@ -16,7 +16,7 @@ from ranges.router import MOVED, TRY_SECONDS, TRY_SECONDS_MAX, Call, Router
 from txn.commands import Write
 from txn.config import DEADLINE_SECONDS, PATIENCE_SECONDS, SPANS_MAX
 from txn.endings import Bar
-from txn.errors import Aborted, OutcomeUnknown, Unavailable
+from txn.errors import TOO_OLD, Aborted, OutcomeUnknown, Unavailable
 from txn.messages import PART_BYTES_MAX, Commit, Part
 from txn.queries import Attempt
 from txn.replies import Above, AttemptIs, Barred, BarRefused, Committed, Conflict, IsAborted, Locked, Pushed, TooOld
@@ -252,7 +252,7 @@ def _why(reply: Any) -> str:
         case Conflict(key):
             return f"{key!r} was changed by somebody else after it was read: try again"
         case TooOld():
-            return "the transaction began before what is still kept: try again"
+            return TOO_OLD
     return "the attempt was aborted by somebody who waited for it: try again"
 
 

@@ -17,7 +17,7 @@ from ranges.directory import just_below
 from ranges.router import MOVED, Router
 from txn.committing import Committing, Load, join_spans
 from txn.config import DEADLINE_SECONDS, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX
-from txn.errors import Aborted, BadInput, BadType, Unavailable
+from txn.errors import TOO_OLD, Aborted, BadInput, BadType, Unavailable
 from txn.queries import Read, Scan
 from txn.replies import BelowSafe, Rows, Values
 
@@ -247,7 +247,7 @@ class Transaction:
                 return None
             if type(reply) is BelowSafe:
                 if at:
-                    raise Aborted("what the transaction reads is older than what is still kept: try again")
+                    raise Aborted(TOO_OLD)
             elif not isinstance(reply, Values | Rows):
                 raise Unavailable("no leader of the range answered a read in time")
             else:

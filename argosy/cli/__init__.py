@@ -66,6 +66,13 @@ def asks(command: Command) -> Command:
 @click.option("--label", "labels", multiple=True, help="NAME=VALUE, such as host=a; replicas of a range never share.")
 @click.option("--tls-dir", type=click.Path(exists=True, file_okay=False), help="CA, certificate and key of this node.")
 @click.option("--insecure", is_flag=True, help="Listen beyond loopback without TLS. Anybody can read and write.")
+@click.option(
+    "--retention-seconds",
+    default=3_600.0,
+    show_default=True,
+    type=click.FloatRange(min=1.0),
+    help="For so long old versions are kept for transactions and scans; the same for all nodes.",
+)
 @click.option("--log-json", is_flag=True, help="Log lines as JSON.")
 def start(**options: Any) -> None:
     """Run one node until SIGINT or SIGTERM.

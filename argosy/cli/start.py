@@ -18,6 +18,7 @@ from node.config import Settings
 from node.drivers.collector import Collector
 from node.drivers.trio import TrioDriver
 from node.errors import AddressError, NodeError
+from txn.config import keep
 
 
 def run(
@@ -28,6 +29,7 @@ def run(
     labels: tuple[str, ...],
     tls_dir: str | None,
     insecure: bool,
+    retention_seconds: float,
     log_json: bool,
 ) -> None:
     """Start, serve, stop. Raises `NodeError` with one line that says why it cannot."""
@@ -35,7 +37,7 @@ def run(
     if tls_dir is None and not insecure and is_literal(host) and not is_loopback(host):
         raise AddressError(f"other machines can reach {listen}: give --tls-dir, or say --insecure")
     log = _log(log_json)
-    place = Place(data, listen, advertise, join, tuple(map(_label, labels)), tls_dir, insecure)
+    place = Place(data, listen, advertise, join, tuple(map(_label, labels)), tls_dir, insecure, keep(retention_seconds))
     node = LocalNode(place, Settings(), log.debug)
     collector = Collector(node.engine.clock)
     try:

@@ -3,97 +3,99 @@
 Owns the lock of the turns and who holds it. Does not own the turn (node/drivers/engine.py).
 
     driver = BlockingDriver(engine); driver.start()
-    driver.run(begin, done, seconds)      # begin() and done() are called between turns, never two at once
+    value = driver.run(flow)              # from any thread
     driver.close()
 
 Flat combining: the thread that gets the lock leads. It begins for all that come meanwhile, takes turns until its
-own work is done, and hands the lock to one that still waits. So a caller alone never changes threads.
+own flow has ended, and hands the lock to one that still waits. So a caller alone never changes threads, and takes no
+turn for a flow that needs no wait.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from node.drivers.engine import Engine
 from node.errors import NodeError
+from node.flow import Flow
 
-NAP_SECONDS = 0.005  # of the daemon, while callers take the turns
+NAP_SECONDS = 0.005  # of the daemon, while callers take the turns; and callers take one at least so often
 CLOSED = "the database was closed"
 T = TypeVar("T")
-LEAD_SECONDS_MAX = 1.0  # one wait of a leader; then it looks at its deadline again
+LEAD_SECONDS_MAX = 1.0  # one wait of a leader
 
 
-class _Ticket:
-    """What one thread wants. `gate` is locked while it waits; `gone`: nobody serves it any more; `leads`: it
-    was woken to take over."""
+class _Call:
+    """A flow that one thread wants run. `gate` is locked while the thread waits; `leads`: it was woken to take over;
+    `given_up`: it waits no longer; `gone`: nobody serves it any more."""
 
-    __slots__ = ("begin", "begun", "deadline", "done", "error", "gate", "gone", "leads", "served")
+    __slots__ = ("begun", "ended", "error", "flow", "gate", "given_up", "gone", "leads", "value")
 
-    def __init__(self, begin: Callable[[], None], done: Callable[[], bool], deadline: float) -> None:
-        self.begin = begin
-        self.done = done
-        self.deadline = deadline
-        self.begun = False
-        self.served = False
-        self.leads = False
-        self.gone = False
-        self.error: BaseException | None = None
+    def __init__(self, flow: Flow[Any]) -> None:
+        self.flow = flow
+        self.begun = self.ended = self.leads = self.given_up = self.gone = False
         self.gate: threading.Lock | None = None
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def take(self, value: Any, error: BaseException | None) -> None:
+        """The flow has ended, or the node."""
+        self.value, self.error, self.ended = value, error, True
 
 
 class BlockingDriver:
     """Runs an engine for plain threads.
 
-    1. Only the holder of `_lock` touches the engine. A waiting ticket is in `_coming` or `_waiting`, not in both.
-    2. Who gives the lock up looks at `_coming` afterwards: no ticket stays without a leader.
+    1. Only the holder of `_lock` touches the engine. A waiting call is in `_coming` or `_waiting`, not in both.
+    2. Who gives the lock up looks at `_coming` afterwards: no call stays without a leader.
+    3. While callers come, sockets and timers are looked at every NAP_SECONDS, though no flow needs it.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._lock = threading.Lock()
-        self._coming: deque[_Ticket] = deque()
-        self._waiting: list[_Ticket] = []
+        self._coming: deque[_Call] = deque()
+        self._waiting: list[_Call] = []
         self._closed = threading.Event()
         self._sleeps_until = 0.0
+        self._look_at = 0.0  # when a caller that needs no turn takes one all the same
         self._daemon = threading.Thread(target=self._attend, name="argosy node", daemon=True)
 
     def start(self) -> None:
         """Start the daemon thread."""
         self._daemon.start()
 
-    def run(self, begin: Callable[[], None], done: Callable[[], bool], seconds: float) -> bool:
-        """Call `begin`, then take turns until `done()`; whether it came true within `seconds`.
-
-        Both are called by whichever thread leads, between turns; they must not block. Raises `NodeError` if the node
-        stops before, and whatever `begin` or `done` raise.
-        """
-        ticket = _Ticket(begin, done, self.engine.clock.now() + seconds)
+    def run(self, flow: Flow[T]) -> T:
+        """The flow's result, or its exception. Raises `NodeError` if the node stops before its end."""
+        call = _Call(flow)
         if self._lock.acquire(blocking=False):
-            return self._lead(ticket)
-        gate = ticket.gate = threading.Lock()
-        gate.acquire()
-        self._coming.append(ticket)
-        if self._lock.acquire(blocking=False):  # the leader left before it could see the ticket
-            return self._lead(ticket)
-        self._wait(ticket, gate)
-        if ticket.leads:
-            return self._lead(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.served
+            self._lead(call)
+        else:
+            gate = call.gate = threading.Lock()
+            gate.acquire()
+            self._coming.append(call)
+            if self._lock.acquire(blocking=False):  # the leader left before it could see the call
+                self._lead(call)
+            else:
+                self._wait(call, gate)
+                if call.leads:
+                    self._lead(call)
+        if call.error is not None:
+            raise call.error
+        value: T = call.value
+        return value
 
-    def _wait(self, ticket: _Ticket, gate: threading.Lock) -> None:
-        """Until the ticket is served or leads. An interrupt gives it up, and with it a lead that came meanwhile."""
+    def _wait(self, call: _Call, gate: threading.Lock) -> None:
+        """Until the call is served or leads. An interrupt gives it up, and with it a lead that came meanwhile."""
         self.engine.links.wake()
         try:
             gate.acquire()
         except BaseException:
-            ticket.deadline = float("-inf")
+            call.given_up = True
             self.engine.links.wake()
-            while not ticket.gone:  # the interrupt may have come before or after the gate opened
+            while not call.gone:  # the interrupt may have come before or after the gate opened
                 gate.acquire(timeout=NAP_SECONDS)
-            if ticket.leads:
+            if call.leads:
                 self._leave()
             raise
 
@@ -110,71 +112,60 @@ class BlockingDriver:
 
     # -- leading ---------------------------------------------------------------------------------------------------
 
-    def _lead(self, own: _Ticket) -> bool:
+    def _lead(self, own: _Call) -> None:
         """Holding the lock: serve `own`, and whoever waits meanwhile; then give the lock up."""
         try:
-            self._begin_coming()
-            if own in self._waiting:
+            if self._coming:
+                self._begin_coming()
+            if own.gate is not None and own in self._waiting:
                 self._waiting.remove(own)
             if not own.begun:
-                own.begun = True
-                own.begin()
-            if own.error is not None:
-                raise own.error
-            return self._serve(own)
+                self._begin(own)
+            self._serve(own)
         finally:
             self._leave()
 
-    def _serve(self, own: _Ticket) -> bool:
+    def _begin(self, call: _Call) -> None:
+        """What keeps a flow from beginning is told to the thread that wants it, never to the leader."""
+        call.begun = True
+        try:
+            self.engine.begin(call.flow, call.take)
+        except Exception as error:
+            call.take(None, error)
+
+    def _serve(self, own: _Call) -> None:
         engine = self.engine
-        moved = engine.quick_turn()
-        while not own.done():
+        if not own.ended:
+            engine.quick_turn()
+        elif engine.stopped is None and engine.clock.now() >= self._look_at:
+            engine.turn()
+            self._look_at = engine.clock.now() + NAP_SECONDS
+        while not own.ended:
             if self._closed.is_set():
                 engine.stopped = engine.stopped or CLOSED
-            if own.deadline <= engine.clock.now():
-                return False
-            moved = engine.turn(0.0 if moved else self._patience(own))
+            engine.turn(0.0 if self._coming else LEAD_SECONDS_MAX)
             if self._coming or self._waiting:
                 self._begin_coming()
                 self._serve_waiting()
-        return True
-
-    def _patience(self, own: _Ticket) -> float:
-        if self._coming:
-            return 0.0
-        first = min((ticket.deadline for ticket in self._waiting), default=own.deadline)
-        return min(LEAD_SECONDS_MAX, max(0.0, min(first, own.deadline) - self.engine.clock.now()))
 
     def _begin_coming(self) -> None:
         while self._coming:
-            ticket = self._coming.popleft()
-            if ticket.begun:
-                continue
-            ticket.begun = True
-            self._waiting.append(ticket)
-            self._guarded(ticket, ticket.begin)
+            call = self._coming.popleft()
+            if not call.begun:
+                self._waiting.append(call)
+                self._begin(call)
 
     def _serve_waiting(self) -> None:
-        """Let those go whose work is done, or whose time is up."""
-        now = self.engine.clock.now()
-        for ticket in list(self._waiting):
-            ticket.served = bool(self._guarded(ticket, ticket.done))
-            if ticket.served or ticket.error is not None or ticket.deadline <= now:
-                self._let_go(ticket)
+        """Let those go whose flow has ended, or who wait no longer."""
+        for call in list(self._waiting):
+            if call.ended or call.given_up:
+                self._let_go(call)
 
-    def _guarded(self, ticket: _Ticket, step: Callable[[], T]) -> T | None:
-        """What a waiting thread's own code raises is raised there, never in the leader."""
-        try:
-            return step()
-        except Exception as error:
-            ticket.error = error
-            return None
-
-    def _let_go(self, ticket: _Ticket) -> None:
-        self._waiting.remove(ticket)
-        assert ticket.gate is not None, "who waits has a gate"
-        ticket.gone = True
-        ticket.gate.release()
+    def _let_go(self, call: _Call) -> None:
+        self._waiting.remove(call)
+        assert call.gate is not None, "who waits has a gate"
+        call.gone = True
+        call.gate.release()
 
     def _leave(self) -> None:
         """Hand the lock to one that waits; else release it, and look whether one came in between."""
@@ -198,11 +189,12 @@ class BlockingDriver:
     def _end_all(self) -> None:
         """The node has stopped: nobody waits any longer."""
         why = self.engine.stopped or "the node stopped"
-        self._waiting += [ticket for ticket in self._coming if not ticket.begun]
+        self._waiting += [call for call in self._coming if not call.begun]
         self._coming.clear()
-        for ticket in list(self._waiting):
-            ticket.error = ticket.error or NodeError(why)
-            self._let_go(ticket)
+        for call in list(self._waiting):
+            if not call.ended:
+                call.take(None, NodeError(why))
+            self._let_go(call)
 
     # -- the daemon ------------------------------------------------------------------------------------------------
 

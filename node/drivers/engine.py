@@ -5,7 +5,7 @@ Owns the order: drain links, journal and state; step the host; carry its effects
     engine = Engine(links, clock)
     journal = Journal(path, engine.notify); state = State(path, engine.notify)
     engine.attach(host, journal, state)            # and engine.local = what takes (kind, payload) sent to link 0
-    engine.inject(Frame(LOCAL_LINK, Kind.REQUESTS, rows))    # any thread
+    engine.begin(flow, done)                                 # a caller inside the process
     while engine.stopped is None: engine.turn(seconds)       # one thread at a time
 Read next: node/drivers/trio.py, node/drivers/blocking.py.
 """
@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from node.clock import ClockPort
 from node.errors import NodeError
+from node.flow import Done, Flow
 from node.link import Links
-from node.ports import LOCAL_LINK, Effects, HostPort, JournalPort, StatePort
+from node.ports import LOCAL_LINK, Effects, JournalPort, NodePort, StatePort
 from node.sockets import READ, WRITE
 
 WATCH_AGAIN_SECONDS = 0.5  # a writer that was started again may have taken the number of its predecessor's pipe
@@ -57,14 +58,14 @@ class Engine:
         self.local: Callable[[int, Any], None] = _nobody
         self.stopped: str | None = None
         self.turns = 0
-        self._host: HostPort | None = None
+        self._host: NodePort | None = None
         self._journal: JournalPort | None = None
         self._state: PumpedState | None = None
         self._events: deque[Any] = deque()
         self._watched: tuple[int, ...] = ()
         self._watch_at = 0.0
 
-    def attach(self, host: HostPort, journal: JournalPort, state: PumpedState) -> None:
+    def attach(self, host: NodePort, journal: JournalPort, state: PumpedState) -> None:
         """What the turns move; before the first of them."""
         self._host, self._journal, self._state = host, journal, state
 
@@ -76,6 +77,18 @@ class Engine:
     def inject(self, event: Any) -> None:
         """A frame of a caller inside this process, from a thread that takes the next turn itself."""
         self._events.append(event)
+
+    def begin(self, flow: Flow[Any], done: Done) -> None:
+        """Run a flow of a caller inside this process as far as it goes without a wait; turns do the rest (1, 3)."""
+        host = self._host
+        assert host is not None, "attach first"
+        if self.stopped is not None:
+            raise NodeError(self.stopped)
+        try:
+            host.begin(self.clock.now(), flow, done)
+        except BaseException as error:
+            self._broke(error)
+            raise
 
     @property
     def wake_at(self) -> float:
@@ -107,8 +120,11 @@ class Engine:
         try:
             return step(self.clock.now())
         except BaseException as error:
-            self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
+            self._broke(error)
             raise
+
+    def _broke(self, error: BaseException) -> None:
+        self.stopped = self.stopped or f"the node stopped within a turn: {error!r}"
 
     def _step(self, now: float, events: list[Any]) -> bool:
         host, journal, state = self._host, self._journal, self._state

@@ -235,8 +235,21 @@ def test_an_address_that_is_none_is_told():
 def test_an_embedded_node_may_listen(tmp_path):
     with argosy.open(tmp_path / "data", listen="127.0.0.1:0") as db:
         db["a"] = b"1"
-        address = db._runner._node.address  # the port was chosen by the system
+        address = db._runner.engine.links._listener.address  # the port was chosen by the system
         with argosy.connect(address) as client:
             assert client["a"] == b"1"
             client["b"] = b"2"
         assert db["b"] == b"2"
+
+
+def test_a_snapshot_that_outlives_the_retention_is_aborted_and_says_what_to_do(tmp_path):
+    """Reads that need no turn of the engine do not keep the node from collecting, either."""
+    with argosy.open(tmp_path / "short", retention_seconds=0.1) as db:
+        db["a"] = "1"
+        told = pytest.raises(argosy.Aborted, match=r"older than what is still kept.*retention_seconds")
+        with told, db.transaction() as transaction:
+            for _ in range(10**6):
+                transaction.get("a")
+        assert db["a"] == b"1", "the newest version stays"
+    with pytest.raises(ValueError, match="cannot be kept"), argosy.open(tmp_path / "never", retention_seconds=0):
+        pass

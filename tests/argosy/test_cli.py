@@ -73,7 +73,7 @@ def test_json_is_json(capsys):
 def address(tmp_path_factory):
     with argosy.open(tmp_path_factory.mktemp("node") / "data", listen="127.0.0.1:0") as db:
         db["a\x1b[31m"] = b"1"
-        yield db._runner._node.address
+        yield db._runner.engine.links._listener.address
 
 
 def asked(address, *command):

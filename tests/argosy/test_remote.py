@@ -14,7 +14,7 @@ def node(tmp_path):
 
 
 def address_of(db):
-    return db._runner._node.address
+    return db._runner.engine.links._listener.address
 
 
 def test_one_living_seed_is_enough(node):

@@ -20,7 +20,7 @@ def test_only_those_with_a_certificate_get_in(tmp_path):
     certificate(folders["stranger"], "--authority", folders["other"], "--client")
     with argosy.open(tmp_path / "data", listen="127.0.0.1:0", tls_dir=folders["node"]) as db:
         db["a"] = b"1"
-        address = db._runner._node.address
+        address = db._runner.engine.links._listener.address
         with argosy.connect(address, tls_dir=folders["client"]) as client:
             assert client["a"] == b"1"
         with pytest.raises(AddressError), argosy.connect(address, tls_dir=folders["stranger"]):

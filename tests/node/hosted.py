@@ -8,6 +8,7 @@ from typing import Any
 
 from node.clock import Clock
 from node.drivers.engine import Engine
+from node.flow import Done
 from node.link import Links
 from node.ports import Effects, Flushed, Frame, Hello, Kind, LinkUp, Record, Synced
 from tests.node.wired import node_hello
@@ -111,6 +112,14 @@ class Host:
         self.busy.release()
         return effects
 
+    def begin(self, now: float, flow: Any, done: Done) -> None:
+        """A flow is here a function of the test's, which is told how to end."""
+        assert self.busy.acquire(blocking=False), "two threads are in the host"
+        try:
+            flow(done)
+        finally:
+            self.busy.release()
+
     def _requests(self, frame: Frame, effects: Effects) -> None:
         for copy, _, _, body in frame.payload:
             if body == DURABLE:
@@ -128,7 +137,7 @@ class Host:
 
 
 class Node:
-    """An engine with fakes behind it; `replies` are those to link 0."""
+    """An engine with fakes behind it; `replies` are those to link 0, which end the flows of `callers`."""
 
     def __init__(self, hello: Hello | None = None) -> None:
         told = hello or node_hello(1)
@@ -138,11 +147,15 @@ class Node:
         self.journal = Journal(self.engine.notify)
         self.engine.attach(self.host, self.journal, self.state)
         self.replies: dict[int, bytes] = {}
+        self.callers: dict[int, Done] = {}
         self.engine.local = self._take
 
     def _take(self, kind: int, payload: Any) -> None:
         assert kind == Kind.REPLIES
         self.replies.update(payload)
+        for copy, body in payload:
+            if copy in self.callers:
+                self.callers.pop(copy)(body, None)
 
     def close(self) -> None:
         self.journal.close()

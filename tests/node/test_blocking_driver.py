@@ -9,10 +9,29 @@ import pytest
 
 from node.drivers.blocking import BlockingDriver
 from node.errors import NodeError
+from node.flow import Done
 from node.ports import LOCAL_LINK, Frame, Kind, Synced
 from tests.node.hosted import BREAK, DURABLE, PLAIN, STOP, Node
 
 PATIENCE_SECONDS = 60.0  # no test waits so long
+
+
+class Held:
+    """A flow that ends when the test says so."""
+
+    def __init__(self, node: Node) -> None:
+        self.begun = threading.Event()
+        self._node = node
+        self._done: Done | None = None
+
+    def __call__(self, done: Done) -> None:
+        self._done = done
+        self.begun.set()
+
+    def end(self, error: BaseException | None = None) -> None:
+        assert self._done is not None
+        self._done(None, error)
+        self._node.links.wake()
 
 
 class Callers:
@@ -25,10 +44,24 @@ class Callers:
         self.errors: list[BaseException] = []
         self.threads: list[threading.Thread] = []
 
-    def call(self, body: bytes, seconds: float = PATIENCE_SECONDS) -> bool:
+    def run(self, flow: Callable[[Done], None]) -> Any:
+        return self.driver.run(flow)  # type: ignore[arg-type]
+
+    def call(self, body: bytes) -> bool:
         copy = next(self.copies)
-        frame = Frame(LOCAL_LINK, Kind.REQUESTS, ((copy, 0, 0, body),))
-        return self.driver.run(lambda: self.node.engine.inject(frame), lambda: copy in self.node.replies, seconds)
+
+        def flow(done: Done) -> None:
+            self.node.callers[copy] = done
+            self.node.engine.inject(Frame(LOCAL_LINK, Kind.REQUESTS, ((copy, 0, 0, body),)))
+
+        return bool(self.run(flow) == body)
+
+    def held(self) -> "Held":
+        """A thread that leads and waits for the end of its flow."""
+        held = Held(self.node)
+        self.in_thread(lambda: self.run(held))
+        assert held.begun.wait(PATIENCE_SECONDS)
+        return held
 
     def in_thread(self, work: Callable[[], Any]) -> threading.Thread:
         def guarded() -> None:
@@ -92,64 +125,67 @@ def test_many_threads_are_all_served(callers: Callers, started: bool) -> None:
 
 
 def test_who_waits_is_combined_by_who_leads(callers: Callers) -> None:
-    """The leader waits inside a wait for ever; what it serves meanwhile is served in its thread."""
-    leads, leave = threading.Event(), threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
+    """The leader waits for a flow that does not end; what it serves meanwhile is served in its thread."""
+    held = callers.held()
     assert callers.call(DURABLE)
     assert callers.call(PLAIN)
-    leave.set()
-    callers.node.links.wake()
-    callers.join()
-
-
-def test_a_leader_that_is_done_hands_over(callers: Callers) -> None:
-    """The second caller takes over while it waits for something that only its own turns bring."""
-    leads, leave, waits = threading.Event(), threading.Event(), threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
-    later: list[int] = []
-    callers.in_thread(lambda: callers.driver.run(waits.set, lambda: bool(later), PATIENCE_SECONDS))
-    assert waits.wait(PATIENCE_SECONDS), "the leader begins for the other"
-    leave.set()
-    callers.node.links.wake()
-    callers.threads[0].join(PATIENCE_SECONDS)
-    assert callers.call(DURABLE), "served by the second"
-    later.append(1)
-    callers.node.links.wake()
+    held.end()
     callers.join()
     assert callers.errors == []
 
 
-def test_time_runs_out_for_a_leader_and_for_who_waits(callers: Callers) -> None:
-    assert not callers.driver.run(lambda: None, lambda: False, 0.001)
-    leads, leave = threading.Event(), threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
-    assert not callers.driver.run(lambda: None, lambda: False, 0.001)
-    leave.set()
-    callers.node.links.wake()
+def test_a_leader_that_is_done_hands_over(callers: Callers) -> None:
+    """The second caller takes over while it waits for something that only its own turns bring."""
+    first, second = callers.held(), callers.held()
+    first.end()
+    callers.threads[0].join(PATIENCE_SECONDS)
+    assert callers.call(DURABLE), "served by the second"
+    second.end()
     callers.join()
+    assert callers.errors == []
 
 
-def test_what_begin_or_done_raise_is_raised_by_the_call(callers: Callers) -> None:
-    def bad() -> bool:
-        raise KeyError("mine")
+def test_a_flow_that_needs_no_wait_takes_no_turn_but_one_now_and_then(callers: Callers) -> None:
+    """So that a thread that only asks what is known does not keep the node from its sockets and timers."""
+    engine = callers.node.engine
+    engine.notify(Frame(LOCAL_LINK, Kind.REQUESTS, ((99, 0, 0, PLAIN),)))
+    assert callers.run(lambda done: done(7, None)) == 7
+    assert callers.node.replies == {99: PLAIN}
+    engine.notify(Frame(LOCAL_LINK, Kind.REQUESTS, ((100, 0, 0, PLAIN),)))
+    callers.driver._look_at = float("inf")
+    assert callers.run(lambda done: done(8, None)) == 8
+    assert 100 not in callers.node.replies
+    callers.driver._look_at = 0.0
+    callers.run(lambda done: done(9, None))
+    assert 100 in callers.node.replies and callers.driver._look_at > 0.0
 
-    for begin, done in ((bad, lambda: True), (lambda: None, bad)):
-        with pytest.raises(KeyError, match="mine"):
-            callers.driver.run(begin, done, PATIENCE_SECONDS)
-    leads, leave = threading.Event(), threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
-    for begin, done in ((bad, lambda: True), (lambda: None, bad)):
-        with pytest.raises(KeyError, match="mine"):
-            callers.driver.run(begin, done, PATIENCE_SECONDS)
-    leave.set()
-    callers.node.links.wake()
+
+def test_what_a_flow_raises_is_raised_by_its_call(callers: Callers) -> None:
+    def bad(done: Done) -> None:
+        done(None, KeyError("mine"))
+
+    with pytest.raises(KeyError, match="mine"):
+        callers.run(bad)
+    held = callers.held()
+    with pytest.raises(KeyError, match="mine"):
+        callers.run(bad)
+    held.end()
     callers.join()
     assert callers.errors == [], "the leader is not touched by it"
     assert callers.call(PLAIN)
+
+
+def test_a_mistake_that_keeps_a_flow_from_beginning_ends_the_node(callers: Callers) -> None:
+    def bad(done: Done) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    held = callers.held()
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        callers.run(bad)
+    callers.join()
+    assert [type(error) for error in callers.errors] == [NodeError]
+    with pytest.raises(NodeError, match="a mistake"):
+        callers.run(held)
 
 
 def test_the_daemon_turns_when_something_is_due(callers: Callers) -> None:
@@ -169,18 +205,17 @@ def test_the_daemon_turns_when_something_is_due(callers: Callers) -> None:
     callers.node.engine.notify(Frame(LOCAL_LINK, Kind.REQUESTS, ((1, 0, 0, DURABLE),)))
     assert came.wait(PATIENCE_SECONDS), "by the journal"
 
-    def sooner() -> None:
+    def sooner(done: Done) -> None:
         host.wake_at = callers.node.engine.clock.now() + 0.01
+        done(True, None)
 
-    assert callers.driver.run(sooner, lambda: True, PATIENCE_SECONDS)
+    assert callers.run(sooner)
     assert due.wait(PATIENCE_SECONDS), "by the clock, though the daemon slept for longer"
 
 
 def test_a_node_that_stops_ends_every_call(callers: Callers) -> None:
     callers.driver.start()
-    leads = threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, lambda: False, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
+    callers.held()
     with pytest.raises(NodeError, match="told to stop"):
         callers.call(STOP)
     callers.join()
@@ -206,10 +241,8 @@ def test_a_mistake_under_the_daemon_ends_the_node(callers: Callers) -> None:
 
 def test_close_ends_who_waits(callers: Callers) -> None:
     callers.driver.start()
-    leads = threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, lambda: False, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
-    callers.in_thread(lambda: callers.call(b"never", 50))
+    callers.held()
+    callers.in_thread(lambda: callers.run(lambda done: None))
     callers.driver.close()
     callers.join()
     assert all(isinstance(error, NodeError) for error in callers.errors)
@@ -234,24 +267,21 @@ class Gate:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_an_interrupted_wait_gives_up_and_leaves_the_others_served(callers: Callers, late: bool) -> None:
-    leads, leave = threading.Event(), threading.Event()
-    callers.in_thread(lambda: callers.driver.run(leads.set, leave.is_set, PATIENCE_SECONDS))
-    leads.wait(PATIENCE_SECONDS)
+    held, waiting = callers.held(), Held(callers.node)
     wait = callers.driver._wait
-    callers.driver._wait = lambda ticket, gate: wait(ticket, Gate(gate, late))  # type: ignore[method-assign, arg-type]
-    waits = threading.Event()
+    callers.driver._wait = lambda call, gate: wait(call, Gate(gate, late))  # type: ignore[method-assign, arg-type]
 
     def end_the_leader() -> None:
-        waits.wait(PATIENCE_SECONDS)
-        leave.set()
-        callers.node.links.wake()
+        waiting.begun.wait(PATIENCE_SECONDS)
+        held.end()
 
-    callers.in_thread(end_the_leader)
+    if late:  # else the leader goes on leading, and lets the call go
+        callers.in_thread(end_the_leader)
     with pytest.raises(KeyboardInterrupt):
-        callers.driver.run(waits.set, lambda: False, PATIENCE_SECONDS)
+        callers.run(waiting)
     callers.driver._wait = wait  # type: ignore[method-assign]
-    waits.set()
-    callers.node.links.wake()
+    held.end()
+    waiting.begun.set()
     callers.join()
     assert callers.call(PLAIN)
 
@@ -265,7 +295,7 @@ def test_an_interrupted_wait_for_something_to_happen_leaves_the_node_as_it_is(
     with monkeypatch.context() as patched:
         patched.setattr(callers.node.links, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            callers.driver.run(lambda: None, lambda: False, PATIENCE_SECONDS)
+            callers.run(lambda done: None)
     assert callers.call(DURABLE)
 
 
@@ -293,9 +323,9 @@ class Lock:
 def test_who_comes_while_the_leader_leaves_is_not_forgotten(callers: Callers) -> None:
     waits, wait = threading.Event(), callers.driver._wait
 
-    def told(ticket: Any, gate: Any) -> None:
+    def told(call: Any, gate: Any) -> None:
         waits.set()
-        wait(ticket, gate)
+        wait(call, gate)
 
     def another_comes() -> None:
         callers.in_thread(lambda: callers.call(DURABLE))

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from node.flow import Behind, Flow, Flows, Gather, Send, Signal, Sleep, Until
+from node.flow import AT_ONCE_MAX, TIMERS_MIN, Behind, Flow, Flows, Gather, Send, Sleep
 
 
 class Run:
-    """Flows, what they sent, and how they ended."""
+    """Flows, what they sent, and how they ended. What `known` maps a message to is answered at once."""
 
     def __init__(self) -> None:
         self.sent: dict[int, Send] = {}
         self.ended: list[Any] = []
-        self.flows = Flows(self.sent.__setitem__)
+        self.known: dict[object, object] = {}
+        self.flows = Flows(self.sent.__setitem__, lambda wish: self.known.get(wish.message))
 
     def start(self, flow: Flow[Any]) -> None:
         self.flows.start(flow, lambda value, error: self.ended.append(value if error is None else error))
@@ -143,19 +144,76 @@ def test_behind_goes_on_at_once(run: Run) -> None:
     assert order == ["front", "behind"]
 
 
-def test_until_a_signal_or_the_time(run: Run) -> None:
-    signal = Signal()
-    run.start(asks(Until(signal, 5.0)))
-    run.start(asks(Until(signal, 1.0)))
-    run.flows.step(1.0)
-    assert run.ended == [[None]]
-    run.flows.set(signal, "now")
-    run.flows.set(signal, "later")
-    assert run.ended == [[None], ["now"]]
-    run.start(asks(Until(signal, 1.0), Until(signal, 1.0)))
-    assert run.ended[-1] == ["now", "now"], "a signal stays set"
-    with pytest.raises(AssertionError, match="never None"):
-        run.flows.set(Signal(), None)
+def test_behind_that_fails_at_once_fails_whoever_moves_the_flows_and_not_its_parent(run: Run) -> None:
+    def front() -> Flow[str]:
+        try:
+            yield Behind(fails())
+        except KeyError:
+            return "it came here"
+        return "missed"
+
+    with pytest.raises(KeyError, match="mine"):
+        run.start(front())
+    assert run.ended == []
+
+
+def test_what_is_known_is_answered_at_once(run: Run) -> None:
+    run.known = {"a": 1, "b": 2}
+    run.start(asks(send(message="a"), send(message="b"), Gather((asks(send(message="a")), asks()))))
+    assert run.ended == [[1, 2, ([1], [])]]
+    assert run.sent == {} and len(run.flows) == 0 and run.flows.wake_at == float("inf")
+    run.start(asks(send(message="a"), send(), send(message="b")))
+    run.flows.replied(1, "x")
+    assert run.ended[1:] == [[1, "x", 2]]
+
+
+def test_who_asks_on_and_on_what_is_known_waits_its_turn(run: Run) -> None:
+    """So that a flow that never waits is met by the host's limit of rounds, and does not hang the node."""
+    run.known = {"a": 1}
+    run.start(asks(*[send(message="a")] * (AT_ONCE_MAX + 1)))
+    assert len(run.sent) == 1 and run.ended == []
+    run.flows.replied(1, 1)
+    assert run.ended == [[1] * (AT_ONCE_MAX + 1)]
+
+
+def test_many_gathers_in_a_row_that_need_not_wait_take_no_deeper_stack(run: Run) -> None:
+    run.start(asks(*[Gather((asks(), asks()))] * 5_000, Gather(())))
+    assert len(run.ended[0]) == 5_001 and run.ended[0][-1] == ()
+
+
+def test_at_once_gives_the_result_or_nothing_has_happened(run: Run) -> None:
+    run.known = {"a": 1}
+    assert run.flows.at_once(asks(send(message="a"), send(message="a"))) == [1, 1]
+    assert run.flows.at_once(asks(send(message="a"), send())) is None
+    assert run.flows.at_once(asks(Sleep(0.0))) is None
+    with pytest.raises(KeyError, match="mine"):
+        run.flows.at_once(fails(send(message="a")))
+    assert run.sent == {} and run.flows.wake_at == float("inf")
+
+
+def test_timers_of_waits_that_are_over_go(run: Run) -> None:
+    run.start(asks(send(seconds=3.0)))
+    for copy in range(2, 5_000):
+        run.start(asks(send(seconds=9.0)))
+        run.flows.replied(copy, "x")
+        assert len(run.flows._timers) <= TIMERS_MIN
+    assert run.flows.wake_at == 3.0
+    run.flows.step(3.0)
+    assert run.ended[-1] == [None], "the one that still waits has kept its time"
+
+
+def test_many_that_wait_keep_their_times(run: Run) -> None:
+    times = [float(number * 367 % 1_009) for number in range(1, 1_009)]  # each once, in no order
+    for seconds in times:
+        run.start(asks(send(seconds=seconds)))
+    for copy in range(1, 1_009, 2):
+        run.flows.replied(copy, copy)
+    for _ in range(1_500):
+        run.start(asks(send(seconds=5_000.0)))
+    for seconds in sorted(times[1::2]):
+        assert run.flows.wake_at == seconds
+        run.flows.step(seconds)
+    assert len(run.ended) == 1_008 and len(run.flows) == 1_500
 
 
 def test_a_flow_that_yields_something_else_is_a_mistake(run: Run) -> None:

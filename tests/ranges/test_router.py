@@ -170,6 +170,27 @@ def test_ticks_are_told_and_remembered():
     assert played.router.told == 10 << 16
 
 
+def test_a_tick_is_asked_of_the_known_leader_and_of_whoever_leads_now():
+    def answer(send):
+        return NotLeader(0, 3, "n3:9") if type(send.message) is Ticks and send.node != 3 else None
+
+    played = Played(answer)
+    played.directory.lead(0, 2)
+    for asked in ([2, 3], [2, 3, 3]):
+        assert played.run(played.router.ticks()) is not None
+        assert [each.node for each in played.sent] == asked
+    assert played.directory.address(3) == "n3:9" and played.flows.now == 0.0
+
+
+def test_a_silent_oracle_is_given_up_in_time_and_its_leader_not_believed_in():
+    played = Played(lambda send: None)
+    played._control = lambda message: None
+    played.directory.lead(0, 2)
+    assert played.run(played.router.ticks(1, 3.0)) is None
+    assert [each.node for each in played.sent][:2] == [2, 1]
+    assert played.flows.now == pytest.approx(3.0, abs=0.2)
+
+
 def test_no_tick_in_time_is_none():
     played = Played(lambda send: Busy() if type(send.message) is Ticks else None)
     assert played.run(played.router.ticks(1, 1.0)) is None
@@ -191,3 +212,20 @@ def test_ranges_that_nobody_knows_are_looked_up_once():
     groups = played.run(played.router.group([b"\x10a", b"\x10b", b"\x10z"], bytes, len, 99))
     assert [len(each) for each in groups] == [2, 1]
     assert len(played.sent) == 1
+
+
+@pytest.mark.parametrize("leader", [0, 2])
+def test_replicas_that_only_follow_may_all_be_former_ones(leader):
+    """The range has moved to node 3 and elected there; who is left of the old replicas never learns of it."""
+    stale = Descriptor(1, b"\x01", b"\xff", 1, 2, ALL[:2])
+
+    def answer(send):
+        if type(send.message) is not Read:
+            return None
+        return Done() if send.node == 3 else NotLeader(1, leader if leader != send.node else 1)
+
+    played = Played(answer, stale)
+    played.catalog = [Descriptor(1, b"\x01", b"\xff", 1, 5, ALL[2:])]
+    call = played.run(played.router.call(KEY, READ, 5.0))
+    assert (call.reply, call.open, nodes(played)[-1]) == (Done(), 0, 3)
+    assert len(nodes(played)) <= 8

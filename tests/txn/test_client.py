@@ -4,7 +4,9 @@ from node.codec import decode, encode
 from node.flow import HERE, Gather, Send
 from node.messages import Done, NotLeader
 from node.ports import LOCAL_LINK, Effects, Frame, Hello, Kind, LinkDown, LinkUp, Role
-from txn.client import DIAL_AGAIN_SECONDS, DIAL_SECONDS, Client
+from ranges.placement.config import TICKS_PER_REQUEST_MAX
+from ranges.placement.messages import Ticks, TicksAre
+from txn.client import DIAL_AGAIN_SECONDS, DIAL_SECONDS, SHARED_MAX, Client
 from txn.queries import Read
 
 ROUTES = ((1, "one"), (2, "two"))
@@ -171,3 +173,64 @@ def test_an_error_of_a_flow_is_its_callers():
     played.client.start(flow(), lambda result, error: played.told.append(error))
     played.step()
     assert isinstance(played.told[0], KeyError)
+
+
+class Ticking(Played):
+    """A client with a link to node 1, and flows that want ticks of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up(1, 11)
+
+    def want(self, *counts: int) -> list[tuple[int, object]]:
+        """Each count is a flow's; the messages that leave in the step, with their copies."""
+
+        def one(count: int):
+            return (yield Send(1, 0, 0, Ticks(count), 5.0))
+
+        for count in counts:
+            self.client.start(one(count), lambda result, error: self.told.append(error or result))
+        return [(copy, decode(body)) for _, _, rows in self.step().sends for copy, _, _, body in rows]
+
+
+def test_all_ticks_of_a_step_are_one_message_and_each_flow_gets_its_own():
+    played = Ticking()
+    assert played.want(1, 3, 1) == [(1, Ticks(5))]
+    assert played.want(1) == [(4, Ticks(1))], "one asked after that has left does not answer (O3)"
+    played.step(reply(11, (1, TicksAre(100 << 16)), (4, TicksAre(200 << 16))))
+    assert played.told == [TicksAre(number << 16) for number in (100, 101, 104, 200)]
+
+
+def test_a_refusal_or_a_lost_link_is_everybodys():
+    played = Ticking()
+    played.want(1, 1)
+    played.step(reply(11, (1, NotLeader(0, 2))))
+    assert played.told == [NotLeader(0, 2)] * 2
+    played.want(1, 1)
+    played.step(LinkDown(11))
+    assert played.told[2:] == [None, None]
+
+
+def test_ticks_that_nobody_can_be_asked_for_are_told_so_to_all():
+    played = Played()
+    for _ in range(2):
+        played.client.start(played.client.router.ticks(1, 0.1), lambda result, error: played.told.append(result))
+    played.step()
+    played.step(LinkDown(-1, 0))
+    played.step(after=5.0)
+    assert played.told == [None, None]
+
+
+def test_a_message_asks_for_no_more_ticks_than_one_may():
+    played = Ticking()
+    most = TICKS_PER_REQUEST_MAX
+    assert [each for _, each in played.want(most, 1, most - 1, 2)] == [Ticks(most), Ticks(most), Ticks(2)]
+
+
+def test_who_shares_and_is_never_answered_is_forgotten():
+    played = Ticking()
+    for _ in range(SHARED_MAX + 50):
+        played.want(1, 1)
+        played.step(after=6.0)
+    assert len(played.client._shared) == SHARED_MAX
+    assert played.told == [None] * (2 * SHARED_MAX + 100)

@@ -10,6 +10,7 @@ from tests.ranges.played import Played, whole
 from tests.txn.world import World
 from txn.closing import Close, Collect, RaiseSafe
 from txn.collection import Collection
+from txn.config import Retention
 from txn.database import Database
 from txn.endings import Settle
 from txn.errors import Aborted
@@ -37,7 +38,7 @@ class Ranges:
     def __init__(self, replies=None) -> None:
         self.replies = replies or {}
         self.stage = Played(self.answer, *SIDES)
-        self.collection = Collection(self.stage.router, Settling(self.stage.router), 100.0, 10.0)
+        self.collection = Collection(self.stage.router, Settling(self.stage.router), Retention(100.0, 10.0))
 
     def answer(self, send):
         left = self.replies.get((type(send.message), send.group), [])
@@ -109,6 +110,15 @@ def test_a_split_between_two_messages_of_a_step_leaves_nothing_out():
     ranges.stage.answer = answer
     assert ranges.collect()
     assert 3 in [each.group for each in ranges.stage.sent if type(each.message) is Intents]
+
+
+def test_a_walk_over_a_large_range_is_not_one_step_of_the_loop():
+    ranges = Ranges({(Intents, 1): [IntentsAre((), b"\x10c"), IntentsAre((), b"\x10d"), IntentsAre((), None)]})
+    flows, steps = ranges.stage.flows, []
+    step = flows.step
+    flows.step = lambda now: (steps.append(len(ranges.stage.messages(Intents))), step(now))
+    assert ranges.collect()
+    assert steps == [1, 2]
 
 
 def test_rows_go_in_steps():

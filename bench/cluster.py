@@ -36,6 +36,7 @@ from txn.errors import Unavailable
 
 START_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
+PAUSE_SECONDS_MAX = 2.0  # between two orders of the same split
 CALL_SECONDS = 10.0
 LOG_LINES = 40  # of each node, shown when a measurement fails
 SPLITS_AT_ONCE = 64
@@ -164,26 +165,36 @@ class Cluster:
         address = next(each.address for each in self.nodes() if each.node == node)
         return self.addresses.index(address) + 1
 
-    def split_at(self, keys: Sequence[bytes], seconds: float = START_SECONDS_MAX) -> None:
-        """Split so that a range begins at each of these user keys, several at once."""
+    def split_at(
+        self, keys: Sequence[bytes], seconds: float = START_SECONDS_MAX, tell: Callable[[int], None] = lambda done: None
+    ) -> None:
+        """Split so that a range begins at each of these user keys, in rounds that halve: all splits of a round meet
+        different ranges, and go on at once. `tell` hears how many are done."""
+        done = 0
         with remote.runner(self.address(), None) as (connection, calls):
 
             def split_all(left: Iterator[bytes]) -> Flow[None]:
+                nonlocal done
                 for key in left:
                     yield from split(key)
+                    done += 1
+                    tell(done)
 
             def split(key: bytes) -> Flow[None]:
                 reply: Any = None
+                pause = POLL_SECONDS
                 while not isinstance(reply, Done):
                     if connection.clock.now() > until:
                         raise BenchFailed(f"no split at {key!r} within {seconds:.0f} s; last: {reply}")
                     reply = yield from connection.core.router.control(SplitRange(USER + key), CALL_SECONDS)
                     if not isinstance(reply, Done):
-                        yield Sleep(POLL_SECONDS)  # the range rests from its last change
+                        yield Sleep(pause)  # the range rests from another change, or the nodes are busy
+                        pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
             def everything() -> Flow[None]:
-                left = iter(_broad(keys))
-                yield Gather(tuple(split_all(left) for _ in range(SPLITS_AT_ONCE)))
+                for level in _levels(keys):
+                    left = iter(level)
+                    yield Gather(tuple(split_all(left) for _ in range(min(len(level), SPLITS_AT_ONCE))))
 
             until = connection.clock.now() + seconds
             calls.run(everything())
@@ -195,15 +206,16 @@ class Cluster:
                 print(f"--- {path.name}", *tail, sep="\n", file=sys.stderr)
 
 
-def _broad(keys: Sequence[bytes]) -> list[bytes]:
-    """The keys so that halves come first: then splits meet different ranges."""
-    ordered, level = [], [(0, len(keys))]
-    while level:
-        deeper = []
-        for first, last in level:
+def _levels(keys: Sequence[bytes]) -> list[list[bytes]]:
+    """The keys so that halves come first, each level between those before it."""
+    levels, spans = [], [(0, len(keys))]
+    while spans:
+        level, deeper = [], []
+        for first, last in spans:
             if first < last:
                 middle = (first + last) // 2
-                ordered.append(keys[middle])
+                level.append(keys[middle])
                 deeper += [(first, middle), (middle + 1, last)]
-        level = deeper
-    return ordered
+        levels.append(level)
+        spans = deeper
+    return levels

@@ -1,50 +1,99 @@
-"""`bench idle`: what many ranges cost while nobody asks for anything.
+"""`bench idle`: what many ranges cost while nobody asks for anything, and whether they all still answer.
 
-Owns the measurement: split to so many ranges, wait until they sleep, watch CPU and memory of each node, then
-wake one range and time its first answer. Read next: bench/cluster.py.
+Owns the measurement: split to so many ranges, wait until they sleep, watch CPU and memory of each node, then wake one
+range, then a hundred, with a write each that is read back. Read next: bench/cluster.py.
 """
 
+import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import argosy
-from bench.cluster import Cluster
+from bench.cluster import BenchFailed, Cluster
 from bench.kv import RULES, borders
-from bench.processes import cpu_seconds, resident_bytes
+from bench.processes import anonymous_bytes, cpu_seconds, resident_bytes
 
 NODES = 3
 SETTLE_SECONDS = 5.0
-SPLIT_SECONDS_MAX = 300.0
+HEALTHY_SECONDS_MAX = 120.0
+SPLIT_SECONDS_MAX = 900.0
+TOLD_EVERY_SECONDS = 2.0
+RANGES_WOKEN = 100
 
 
 def run(ranges: int, seconds: float) -> list[dict[str, Any]]:
     """The JSON line."""
     with Cluster() as cluster:
         cluster.start(NODES, RULES)
-        empty = [resident_bytes(process.pid) for process in cluster.processes]
-        began = time.monotonic()
-        cluster.split_at(borders(ranges), SPLIT_SECONDS_MAX)
-        split_seconds = time.monotonic() - began
-        cluster.wait_healthy(NODES, 60.0)
         time.sleep(SETTLE_SECONDS)
-        full = [resident_bytes(process.pid) for process in cluster.processes]
+        empty = _memory(cluster)
+        keys = borders(ranges)
+        began = time.monotonic()
+        cluster.split_at(keys, SPLIT_SECONDS_MAX, _teller(len(keys)))
+        split_seconds = time.monotonic() - began
+        cluster.wait_healthy(NODES, HEALTHY_SECONDS_MAX)
+        time.sleep(SETTLE_SECONDS)
+        full = _memory(cluster)
         before = [cpu_seconds(process.pid) for process in cluster.processes]
         time.sleep(seconds)
         after = [cpu_seconds(process.pid) for process in cluster.processes]
         with argosy.connect(cluster.address()) as db:
-            db.get(b"0")
-            began = time.monotonic()
-            db.put(b"5", b"awake")
-            wake = time.monotonic() - began
-    shares = [(end - start) / seconds for start, end in zip(before, after, strict=True)]
+            first, woken = _wake(db, keys)
+    growth = [
+        [round((new - old) / ranges) for new, old in zip(*pair, strict=True)] for pair in zip(full, empty, strict=True)
+    ]
     return [
         {
             "peer": "argosy",
             "operation": "idle",
             "ranges": ranges,
-            "splits_per_second": round(ranges / split_seconds),
-            "cpu_share_per_node": [round(each, 4) for each in shares],
-            "bytes_per_range": [round((new - old) / ranges) for new, old in zip(full, empty, strict=True)],
-            "first_write_ms": round(wake * 1e3, 1),
+            "split_seconds": round(split_seconds, 1),
+            "splits_per_second": round(len(keys) / split_seconds),
+            "cpu_share_per_node": [round((end - start) / seconds, 4) for start, end in zip(before, after, strict=True)],
+            "bytes_per_range": growth[0],
+            "anonymous_bytes_per_range": growth[1],
+            "first_write_ms": round(first * 1e3, 1),
+            "ranges_woken": min(RANGES_WOKEN, len(keys)),
+            "woken_seconds": round(woken, 2),
         }
     ]
+
+
+def _memory(cluster: Cluster) -> tuple[list[int], list[int]]:
+    """What each node's process holds: in all, and of its own, without pages of its files."""
+    processes = [process.pid for process in cluster.processes]
+    return [resident_bytes(each) for each in processes], [anonymous_bytes(each) for each in processes]
+
+
+def _wake(db: argosy.Database, keys: list[bytes]) -> tuple[float, float]:
+    """Seconds of the first write of all, and of one write and one read in each of so many ranges after it.
+
+    Raises BenchFailed if a read does not give what was written.
+    """
+    step = max(1, len(keys) // RANGES_WOKEN)
+    chosen = keys[step // 2 :: step][:RANGES_WOKEN]
+    db.get(keys[0])
+    began = time.monotonic()
+    db.put(keys[-1], b"awake")
+    first = time.monotonic() - began
+    began = time.monotonic()
+    for key in chosen:
+        db.put(key, b"awake " + key)
+    for key in chosen:
+        if db.get(key) != b"awake " + key:
+            raise BenchFailed(f"{key!r} was written in a range that slept, and reads as {db.get(key)!r}")
+    return first, time.monotonic() - began
+
+
+def _teller(count: int) -> Callable[[int], None]:
+    """Tells of progress on stderr, now and then."""
+    told = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if done == count or time.monotonic() - told >= TOLD_EVERY_SECONDS:
+            told = time.monotonic()
+            print(f"{done} of {count} splits", file=sys.stderr, flush=True)
+
+    return tell

@@ -31,6 +31,12 @@ def resident_bytes(process: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def anonymous_bytes(process: int) -> int:
+    """Memory that a process holds of its own: without pages of files, which the kernel may take back."""
+    status = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]

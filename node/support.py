@@ -17,6 +17,9 @@ P2. Promises that follow each other without a gap are one stretch, and stretches
     either side, begins a new one, and our replicas follow nobody there until they hear the leader again. A grant
     names its stretch, and so does an acknowledgement sent while the promise runs; a leader counts a voter whose
     acknowledgement of its term and whose node's latest grant name the same one. [core: acknowledgements, counting]
+    A promise is kept until it is declared lapsed, never before D has passed: until then every replica here acts as
+    bound, whatever the clock says. So an ask that comes late, but before that, leaves no gap in what was kept, and
+    goes on with the stretch: a node that stood still for a moment costs its partners' groups nothing.
 P3. What is followed outlives the term: only a newer leader's Append, its own stop (Z2), the end of the promise or a
     vote under TimeoutNow ends it. Requests that the promise forbids are dropped before the term gate, and terms in
     rejections are not heeded; a vote for the promised node is allowed. [core]
@@ -27,6 +30,7 @@ P5. Who hands leadership over gives its lease up first; TimeoutNow alone may the
 P6. A restarted node gives no support, no vote and does not campaign for one D: it may have promised before. [core:
     votes, campaigns, and the exception of a replica that is its own only voter]
 P7. An ask must show that its sender has heard us lately; else a leader that hears nobody would be kept for ever.
+    Who asks us and cannot have heard us, since we share no group and never ask it, is asked back.
 
 Z1. An idle leader whose members have caught up puts its group to sleep; a follower sleeps only with nothing missing,
     and follows nobody again in a term for which a stop was heard. [core]
@@ -35,8 +39,10 @@ Z3. An ask carries a sum over the (group, term) that sleep under its sender with
     list, and only a list that answers our question counts; what sleeps here and is not on it asks its leader (Z4).
 Z4. A bound follower that is awake and hears nothing asks "do you lead in this term?"; no is final. A request wakes a
     sleeping follower. [core]
-Z5. When our promise to a node ends, what it led wakes and campaigns, spread in time, if a quorum is in reach. [core]
-Z6. A leader, asleep too, that lacks a quorum's support for half a second steps down: `Unsupported` wakes it. [core]
+Z5. When our promise to a node ends, what it led wakes and campaigns, spread in time, if a quorum is in reach: the
+    more groups, the wider, so that elections never cost more than the loop can do beside its promises. [core]
+Z6. A leader, asleep too, that lacks a quorum's support for half a second steps down: `Unsupported` lets it count. A
+    sleeping one sleeps on meanwhile: heartbeats of all groups at once would be the next reason to lack support. [core]
 Z7. A returned node is greeted by the leaders that it lacks an acknowledgement to, and nobody else [core]. After a
     pause of its own a node takes in what has come before it acts on promises that ended meanwhile.
 
@@ -135,6 +141,7 @@ class _Partner:
     promised_until: float = float("-inf")
     promised: bool = False  # the promise has not been declared lapsed
     lapsed_at: float = float("-inf")
+    held: bool = False  # groups are still being told of the lapse: no new stretch
     stretch: int = 0
     asked: float = float("-inf")  # our newest stamp to it
     granted_until: float = float("-inf")
@@ -149,7 +156,8 @@ class Support:
     """All promises of one node, given and got.
 
     1. `table.promised` holds a node from the start of a stretch until its `Lapsed` is among the inputs.
-    2. No new stretch begins in the step in which the old one lapsed: groups hear of the lapse first.
+    2. No new stretch begins in the step in which the old one lapsed, nor while `hold` holds it: groups hear of the
+       lapse first, all of them.
     """
 
     def __init__(
@@ -185,6 +193,10 @@ class Support:
     def wake_at(self) -> float:
         """When `tick` is due; infinity if nobody is asked and no promise runs."""
         return self._due
+
+    def hold(self, node: int, held: bool) -> None:
+        """Begin no new stretch with this node while not all groups have been told of the lapse (P2)."""
+        self._partner(node).held = held
 
     def ready(self) -> SupportReady:
         """What is to be done since the last call; taken once."""
@@ -238,12 +250,13 @@ class Support:
             partner.life, partner.heard = ask.life, ask.stamp
         partner.heard = max(partner.heard, ask.stamp)
         self._compare(source, partner, ask.asleep)
-        if now < self.quiet_until or not ask.seconds <= self._seconds or not self._heard_lately(ask, now):
+        heard = self._heard_lately(ask, now)
+        if not heard and now - partner.asked > self._seconds / 2:
+            self._ask(source, now)
+        if now < self.quiet_until or not ask.seconds <= self._seconds or not heard:
             return
-        if partner.promised and partner.promised_until <= now:
-            self._lapse(source, partner, now)
         if not partner.promised:
-            if partner.lapsed_at >= now:
+            if partner.lapsed_at >= now or partner.held:
                 return
             self._stretches += 1
             partner.stretch = (self.life << LIFE_SHIFT) + self._stretches

@@ -5,8 +5,10 @@ range's own log: its machine knows the span, its Raft configuration the replicas
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from node.codec import message
+from node.raft.membership import CONFIGURATIONS_SHARED_MAX
 from node.raft.messages import Configuration
 
 
@@ -41,6 +43,7 @@ class Descriptor:
         return f"g{self.group} [{self.start!r}, {self.end!r}) v{self.span_version}.{self.configuration_version} {where}"
 
 
+@lru_cache(maxsize=CONFIGURATIONS_SHARED_MAX)
 def replicas_of(configuration: Configuration) -> tuple[Replica, ...]:
     """The members of a Raft configuration, in the order of their ids; those of both halves of a joint one vote."""
     voters = set(configuration.voters) | set(configuration.outgoing)

@@ -14,18 +14,21 @@ class Sampler:
 
     1. One call of `step` looks at no more than `SAMPLE_VISITS_MAX` rows, but finishes the key it is at.
     2. The key that it returns lies strictly inside the range.
+    3. It holds next to nothing before its first step: most ranges never take one.
     """
+
+    __slots__ = ("_bytes", "_end", "_found", "_marks", "_next", "_start", "_view")
 
     def __init__(self, view: View, start: bytes, end: bytes) -> None:
         self._view = view
-        self._start = head(start)
-        self._end = head(end)
+        self._start = start
+        self._end = end
         self._begin()
 
     def _begin(self) -> None:
-        self._next = self._start
+        self._next: bytes | None = None
         self._bytes = 0
-        self._marks: list[tuple[int, bytes]] = []
+        self._marks: list[tuple[int, bytes]] | None = None
         self._found: bytes | None = None
 
     def step(self, size: int) -> bytes | None:
@@ -33,15 +36,17 @@ class Sampler:
         if self._found is not None:
             return self._found
         stride = size // SAMPLE_MARKS
+        first = head(self._start)
+        marks = self._marks = self._marks or []
         seen = b""
-        for visits, (each, tail, row) in enumerate(self._view.scan(self._next, self._end)):
+        for visits, (each, tail, row) in enumerate(self._view.scan(self._next or first, head(self._end))):
             if each != seen:
                 if visits >= SAMPLE_VISITS_MAX:
                     self._next = each
                     return None
                 seen = each
-                if each != self._start and self._bytes >= (self._marks[-1][0] if self._marks else 0) + stride:
-                    self._marks.append((self._bytes, each))
+                if each != first and self._bytes >= (marks[-1][0] if marks else 0) + stride:
+                    marks.append((self._bytes, each))
             self._bytes += len(each) + len(tail) + len(row)
         return self._finish()
 

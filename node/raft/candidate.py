@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from node.raft.follower import on_silence
 from node.raft.leader import take_office
-from node.raft.leases import bound, only_voter, supported
+from node.raft.leases import bound, only_voter, pace, supported
 from node.raft.membership import is_voter, members
 from node.raft.messages import Campaign, Role, TimeoutNow, VoteReply, VoteRequest
 from node.raft.quorum import outcome
@@ -25,7 +25,7 @@ def on_deadline(raft: "Raft") -> None:
     if bound(raft, raft.replica):
         ask(raft)
     elif raft.settings.support and not supported(raft):
-        raft.wait_anew()  # a campaign could not be won: no quorum is in reach (Z5)
+        _wait(raft, unanswered=True)  # a campaign could not be won: no quorum is in reach (Z5)
     else:
         stand(raft)
 
@@ -42,13 +42,27 @@ def stand(raft: "Raft") -> None:
     if only_voter(raft) or not raft.settings.pre_vote:
         campaign(raft)
         return
+    unanswered = raft.role is Role.CANDIDATE
     raft.role, raft.pre, raft.leader = Role.CANDIDATE, True, 0
     raft.votes = {raft.replica: True}
-    raft.wait_anew()
+    _wait(raft, unanswered)
     request = VoteRequest(raft.term + 1, raft.log.last, pre=True)
     for member in members(raft.configuration):
         if member.replica != raft.replica and is_voter(raft.configuration, member.replica):
             raft.send(member.replica, request)
+
+
+def _wait(raft: "Raft", unanswered: bool) -> None:
+    """A new election timer; after a question that too few have answered it is twice as long, up to a bound.
+
+    They are out of reach, or so busy that answers take longer than the timer: then asking as often as before, in each
+    of many groups, is what keeps them busy.
+    """
+    before = raft.patience
+    raft.wait_anew()
+    if unanswered and raft.settings.support:
+        raft.patience = max(raft.patience, min(2 * before, raft.settings.election_seconds_max))
+        raft.deadline = raft.now + max(raft.patience, pace(raft))
 
 
 def campaign(raft: "Raft", forced: bool = False) -> None:

@@ -3,6 +3,7 @@
 Owns who may be heard at all. Does not own what a message does. Read next: node/raft/follower.py.
 """
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from node.raft.leader import leave_office
@@ -33,6 +34,8 @@ _OF_ANOTHER_TERM = (AskLeader, Stopped)  # they name the term that they are abou
 def passes(raft: "Raft", source: int, message: Message) -> bool:
     """Whether the message is to be acted on; afterwards its term is the replica's, pre-votes apart."""
     kind = type(message)
+    if kind in _FROM_LEADERS and _expects_its_split(raft):
+        return False
     if kind is VoteRequest or kind is VoteReply or kind is TimeoutNow:
         if not _election_passes(raft, source, message):
             return False
@@ -66,6 +69,14 @@ def _election_passes(raft: "Raft", source: int, message: Message) -> bool:
     if message.pre:  # its term must be heard (traps 8)
         raft.send(source, VoteReply(raft.term, False, pre=True))
     return False
+
+
+def _expects_its_split(raft: "Raft") -> bool:
+    """A replica that was named to its node before it knows anything is, as a rule, the right side of a split that is
+    about to be applied here, which makes it whole. If it answered at once it would be sent a snapshot: so it hears
+    no leader until its first timer has run out."""
+    knows_nothing = not raft.configuration.voters and not raft.leader
+    return knows_nothing and raft.settings.newcomer_waits and raft.now < raft.deadline < inf
 
 
 def _faithful(raft: "Raft", source: int) -> bool:

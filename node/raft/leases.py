@@ -33,12 +33,14 @@ class Support:
     2. A stretch number never returns, also not in another life of its giver.
     """
 
-    __slots__ = ("granted", "promised", "version")
+    __slots__ = ("awake", "crowd", "granted", "promised", "version")
 
     def __init__(self) -> None:
         self.granted: dict[int, tuple[int, float]] = {}  # node -> (stretch, until)
         self.promised: dict[int, int] = {}  # node -> stretch
         self.version = 0  # rises with each grant, so that leases are computed once per grant
+        self.awake = 0  # how many groups of this node do not sleep
+        self.crowd = 0  # how many groups of this node the lapse that is being told concerns (Z5)
 
     def grant(self, node: int, stretch: int, until: float) -> None:
         """A node has promised support until then; within a stretch an end never moves back (traps 6)."""
@@ -75,20 +77,40 @@ def follow(raft: "Raft", source: int) -> None:
 def unfollow(raft: "Raft") -> None:
     """Nobody is followed any more: wake, and campaign in turn (Z5)."""
     assert raft.follow is not None, "somebody was followed"
-    if raft.leader == raft.follow.replica:
+    gone = raft.follow.replica
+    if raft.leader == gone:
         raft.leader = 0
     raft.follow = None
     raft.asleep = False
     if raft.leadership is None:
-        raft.deadline = raft.now + turn(raft)
+        raft.deadline = raft.now + turn(raft, gone, raft.support.crowd)
 
 
-def turn(raft: "Raft") -> float:
-    """Seconds until this replica's turn to campaign: spread by its rank among the voters (Z5)."""
-    voters = [each.replica for each in raft.configuration.voters]
+def pace(raft: "Raft") -> float:
+    """Seconds between two tries of one group to find a leader, if all groups that are awake here try at that pace.
+
+    Only when, never who may vote: on a node that is too busy to be heard in time, ever more tries keep it so.
+    """
+    if not raft.settings.spread_seconds:
+        return 0.0  # group 0: all others wait for it
+    return raft.support.awake / raft.settings.campaigns_per_second_max
+
+
+def turn(raft: "Raft", gone: int = 0, crowd: int = 0) -> float:
+    """Seconds until this replica's turn to campaign: by its rank among the voters without the one that is gone (Z5).
+
+    Each rank has a part of the spread to itself. If a `crowd` of groups wakes together, a part is so long that this
+    node does not begin more campaigns in a second than it has time for beside its promises: else these would lapse
+    too, and wake still more groups. That is a matter of when, never of who may vote.
+    """
+    settings = raft.settings
+    voters = [each.replica for each in raft.configuration.voters if each.replica != gone]
+    spread = settings.spread_seconds
+    if spread:
+        spread = max(spread, crowd * len(voters) / settings.campaigns_per_second_max)
     if raft.replica not in voters:
-        return raft.settings.spread_seconds
-    return raft.settings.spread_seconds * (voters.index(raft.replica) + raft.chance()) / len(voters)
+        return spread
+    return spread * (voters.index(raft.replica) + raft.chance()) / len(voters)
 
 
 def bound(raft: "Raft", candidate: int) -> bool:

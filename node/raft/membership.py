@@ -7,11 +7,14 @@ Does not own when a change may be appended (node/raft/leader.py). Read next: nod
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from node.raft.messages import Configuration, Member
 
 _HEAD = struct.Struct("<QQHHH")
 _MEMBER = struct.Struct("<QQ")
+
+CONFIGURATIONS_SHARED_MAX = 1024
 
 NOBODY = Configuration(0, 1, ())  # of a replica that knows nothing yet: it waits for its leader
 
@@ -23,8 +26,12 @@ def encode_configuration(configuration: Configuration) -> bytes:
     return head + b"".join(_MEMBER.pack(*member) for members in groups for member in members)
 
 
+@lru_cache(maxsize=CONFIGURATIONS_SHARED_MAX)
 def decode_configuration(body: bytes) -> Configuration:
-    """The configuration in an entry's body. Raises ValueError if the bytes do not have the promised form."""
+    """The configuration in an entry's body. Raises ValueError if the bytes do not have the promised form.
+
+    Ranges that came of one by splits have the same members in the same bytes, and so one object.
+    """
     if len(body) < _HEAD.size:
         raise ValueError(f"a configuration of {len(body)} bytes is too short")
     version, next_replica, voters, outgoing, learners = _HEAD.unpack_from(body)

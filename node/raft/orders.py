@@ -71,7 +71,7 @@ def on_read_round(raft: "Raft", event: ReadRound) -> None:
     if lead is None:
         raft.output().dropped.append(event.token)
     else:
-        lead.reads.waiting.append(event.token)
+        lead.reads.waiting += (event.token,)
 
 
 def begin_round(raft: "Raft", lead: Leadership) -> None:

@@ -4,7 +4,7 @@ Owns `Standing` (one follower, paper figure 2) and `Leadership` (one term's). Bo
 Does not own what is sent when (node/raft/leader.py). Read next: node/raft/reads.py.
 """
 
-from collections import deque
+from bisect import bisect_right
 from enum import Enum
 
 from node.raft.membership import members
@@ -39,7 +39,7 @@ class Standing:
         self.next = following
         self.sending = Sending.PROBE
         self.paused = False  # probing: an Append is out, its answer or a heartbeat's is awaited
-        self.in_flight: deque[int] = deque()
+        self.in_flight: tuple[int, ...] = ()  # short; empty, as in each idle group, it costs nothing
         self.marked = -1  # match at the last heartbeat's reply, to see that the stream stands still
         self.round = 0  # the last leadership round that it answered
         self.silent = 0  # heartbeats sent since it was last heard
@@ -50,14 +50,14 @@ class Standing:
         self.sending = Sending.PROBE
         self.next = max(self.match + 1, following)
         self.paused = False
-        self.in_flight.clear()
+        self.in_flight = ()
 
     def matched(self, index: int) -> None:
         """It durably holds the leader's log up to `index`: from now on it is streamed to."""
         self.match = max(self.match, index)
         flying = self.in_flight
-        while flying and flying[0] <= index:
-            flying.popleft()
+        if flying and flying[0] <= index:
+            self.in_flight = flying[bisect_right(flying, index) :]
         if self.sending is not Sending.STREAM:
             self.sending = Sending.STREAM
             self.paused = False

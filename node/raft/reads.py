@@ -17,29 +17,29 @@ class Reads:
     def __init__(self) -> None:
         self.number = 0
         self.index = 0
-        self.waiting: list[int] = []
-        self.begun: list[int] = []
-        self.done: list[tuple[int, int]] = []  # (token, index): confirmed, the index not yet applied
+        self.waiting: tuple[int, ...] = ()  # tuples: what is empty, as in each idle group, costs nothing
+        self.begun: tuple[int, ...] = ()
+        self.done: tuple[tuple[int, int], ...] = ()  # (token, index): confirmed, the index not yet applied
 
     def begin(self, commit: int) -> None:
         """All waiting tokens enter a new round."""
         assert not self.begun, "one round at a time"
         self.number += 1
         self.index = commit
-        self.begun, self.waiting = self.waiting, []
+        self.begun, self.waiting = self.waiting, ()
 
     def confirm(self) -> None:
         """A quorum has answered the round that is under way."""
-        self.done += [(token, self.index) for token in self.begun]
-        self.begun = []
+        self.done += tuple((token, self.index) for token in self.begun)
+        self.begun = ()
 
     def take(self, applied: int) -> list[tuple[int, int]]:
         """The confirmed tokens whose index is applied."""
         ready = [each for each in self.done if each[1] <= applied]
         if ready:
-            self.done = [each for each in self.done if each[1] > applied]
+            self.done = tuple(each for each in self.done if each[1] > applied)
         return ready
 
     def tokens(self) -> list[int]:
         """All tokens that are not answered yet."""
-        return [token for token, _ in self.done] + self.begun + self.waiting
+        return [token for token, _ in self.done] + [*self.begun, *self.waiting]

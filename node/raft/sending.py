@@ -35,10 +35,10 @@ def feed(raft: "Raft", lead: Leadership, standing: Standing) -> None:
     """Send one follower its next entries: a pipeline, or one probe, or the wish for a snapshot."""
     last, offset = raft.log.last_index, raft.log.offset
     if standing.sending is Sending.STREAM:
-        flying, flying_max = standing.in_flight, raft.settings.in_flight_appends_max
-        while offset < standing.next <= last and len(flying) < flying_max:
+        flying_max = raft.settings.in_flight_appends_max
+        while offset < standing.next <= last and len(standing.in_flight) < flying_max:
             standing.next += append(raft, lead, standing)
-            flying.append(standing.next - 1)
+            standing.in_flight += (standing.next - 1,)
     if standing.sending is Sending.SNAPSHOT or standing.paused:
         return
     if standing.next <= offset:

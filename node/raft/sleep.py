@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from node.raft.follower import hear, raise_commit
-from node.raft.leases import bound, lease_until, stretch, turn, unfollow
+from node.raft.leases import bound, lease_until, pace, stretch, supported, turn, unfollow
 from node.raft.messages import AskLeader, GoToSleep, Heartbeat, HeartbeatReply, Role, Stopped, Supported, Wake
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def on_supported(raft: "Raft", event: Supported) -> None:
         for standing in lead.others:
             if standing.member.node == event.node and standing.stretch != event.stretch:
                 greet(raft, lead, standing)
+    elif not raft.leader and not raft.asleep and raft.follow is None and supported(raft):
+        raft.deadline = min(raft.deadline, raft.now + turn(raft, crowd=raft.support.awake))  # a quorum is in reach
 
 
 def greet(raft: "Raft", lead: "Leadership", standing: "Standing") -> None:
@@ -87,7 +89,7 @@ def ask(raft: "Raft") -> None:
     """Ask the silent leader to which a promise binds (Z4)."""
     assert raft.follow is not None, "a bound follower follows somebody"
     raft.send(raft.follow.replica, AskLeader(raft.follow.term))
-    raft.deadline = raft.now + raft.settings.ask_seconds
+    raft.deadline = raft.now + max(raft.settings.ask_seconds, pace(raft))
 
 
 def on_ask_leader(raft: "Raft", source: int, message: AskLeader) -> None:

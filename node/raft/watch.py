@@ -13,7 +13,7 @@ from node.raft.leases import lease_until, supported
 from node.raft.progress import Leadership
 from node.raft.quorum import reached_by_majority
 from node.raft.sending import beat
-from node.raft.sleep import rest, rouse
+from node.raft.sleep import rest
 
 if TYPE_CHECKING:
     from node.raft.core import Raft
@@ -25,6 +25,8 @@ def on_leader_tick(raft: "Raft", lead: Leadership) -> None:
         leave_office(raft)
     elif raft.now < raft.deadline:
         return
+    elif raft.asleep:
+        raft.deadline = inf  # its support was in doubt, and is there
     elif _transfer_failed(raft, lead):
         leave_office(raft, successor=True)
         campaign(raft)  # in a term of its own choosing it may have a lease again (P5)
@@ -70,11 +72,16 @@ def _transfer_failed(raft: "Raft", lead: Leadership) -> bool:
 
 
 def _unsupported(raft: "Raft", lead: Leadership) -> bool:
-    """Z6: a leader, asleep too, that lacks a quorum's support for long enough must stop. Who has a lease has it."""
+    """Z6: a leader, asleep too, that lacks a quorum's support for long enough must stop. Who has a lease has it.
+
+    Who sleeps sleeps on until then: a grant is all that it waits for, and that is asked for by the node.
+    """
     if lease_until(raft) > raft.now or supported(raft):
         lead.lacking_since = None
         return False
-    rouse(raft, lead)
     if lead.lacking_since is None:
         lead.lacking_since = raft.now
-    return raft.now - lead.lacking_since > raft.settings.unsupported_seconds_max
+    until = lead.lacking_since + raft.settings.unsupported_seconds_max
+    if raft.asleep:
+        raft.deadline = until
+    return raft.now >= until

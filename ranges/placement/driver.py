@@ -112,13 +112,19 @@ class Driver:
         return Refused(f"group {move.group}: not known to be done; list the ranges to see what is")
 
     def carry_out(self, leadership: Leadership, move: Move) -> Flow[bool]:
-        """Carry one move out; whether it is known to be done. The range is left alone for a while after it."""
+        """Carry one move out; whether it is known to be done. The range is left alone for a while after it.
+
+        After a split at a given key it is not: thousands of splits may be ordered, each of what the last one left.
+        """
         group, picture = move.group, leadership.catalog.picture
         picture.begin(group, _goal(leadership, move))
         done = yield from self._act(leadership, move)
         if leadership.lasts:
             picture.rest(group, done)
-            yield Behind(_release(leadership, group, REST_SECONDS if done else REST_AFTER_FAILURE_SECONDS))
+            if done and type(move) is SplitLarge and move.at is not None:
+                picture.halve(group)  # the catalog holds both sides by now: nothing depends on what is reported next
+            else:
+                yield Behind(_release(leadership, group, REST_SECONDS if done else REST_AFTER_FAILURE_SECONDS))
         return done
 
     def _act(self, leadership: Leadership, move: Move) -> Flow[bool]:

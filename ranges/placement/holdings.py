@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from node.host import Host
 from ranges.machine import RangeMachine
 from ranges.messages import StaleSpan
-from ranges.placement.reporter import Held
+from ranges.placement.reporter import Held, Stamp
 
 Learn = Callable[[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]], None]
 
@@ -29,6 +29,17 @@ class HostHoldings:
     def changed(self) -> Iterable[int]:
         """Groups that were stepped, have come or gone since the last call (all at first); who sleeps costs nothing."""
         return self._host.take_stirred()
+
+    def stamp(self, group: int) -> Stamp | None:
+        """The replica of a group in numbers, None if there is none (any more)."""
+        found = self._host.replicas.groups.get(group)
+        if found is None:
+            return None
+        machine = found.machine
+        if type(machine) is not RangeMachine:
+            return Stamp(found.replica, 0, (0, 0), 0, 0)
+        epoch = machine.span_version, machine.configuration.version
+        return Stamp(found.replica, found.leading, epoch, machine.size, found.raft.applied)
 
     def held(self, group: int) -> Held | None:
         """The replica of a group, None if there is none (any more)."""

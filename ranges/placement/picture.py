@@ -7,11 +7,14 @@ them (policy.py). Read next: ranges/placement/policy.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ranges.placement.messages import Rules
 
 CONTROL_GROUP = 0
+SHARED_MAX = 4096  # different places and cells that are remembered as such
+T = TypeVar("T")
+_Place = tuple[tuple[int, ...], tuple[int, ...]]  # nodes of voters, of learners
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Picture:
         self.large: set[int] = set()
         self.goals: dict[int, Cell] = {}
         self.active = 0
-        self._places: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self._places: dict[int, _Place] = {}
+        self._shared: dict[Any, Any] = {}  # places and cells: there are few, and each is held once
         self._facts: dict[int, Facts] = {}
         self._cell_of: dict[int, Cell] = {}
 
@@ -82,15 +86,11 @@ class Picture:
         leader = self.facts(group).leader
         return Cell(*place, leader if leader in place[0] else 0)
 
-    def knows(self, group: int) -> bool:
-        """Whether the group has a place."""
-        return group in self._places
-
     # -- what is true ----------------------------------------------------------------------------------------------
 
     def place(self, group: int, voters: Sequence[int], learners: Sequence[int] = ()) -> None:
         """The group's members are on these nodes."""
-        self._places[group] = (tuple(sorted(voters)), tuple(sorted(learners)))
+        self._places[group] = self._share((tuple(sorted(voters)), tuple(sorted(learners))))
         self._refresh(group)
 
     def forget(self, group: int) -> None:
@@ -102,7 +102,7 @@ class Picture:
     def report(self, group: int, facts: Facts) -> None:
         """The group's leader says so; one of an older term is not believed any more."""
         if facts.term >= self.facts(group).term:
-            self._facts[group] = facts
+            self._facts[group] = self._share(facts)
             self._refresh(group)
 
     def follow_rules(self, rules: Rules) -> None:
@@ -142,6 +142,13 @@ class Picture:
         self.goals.pop(group, None)
         self._refresh(group)
 
+    def halve(self, group: int) -> None:
+        """The group's range was split, which the catalog knows: about half of what was said of it counts, at once."""
+        facts = self._facts.get(group)
+        if facts is not None:
+            self._facts[group] = facts._replace(size=facts.size // 2, load=facts.load // 2)
+        self.release(group)
+
     def check(self) -> None:
         """Assert the invariants."""
         seen: dict[int, Cell] = {}
@@ -166,10 +173,16 @@ class Picture:
         if truth is None:
             return
         cell = self.goals.get(group, truth)
-        self._cell_of[group] = cell
+        cell = self._cell_of[group] = self._share(cell)
         self.cells.setdefault(cell, set()).add(group)
         if group != CONTROL_GROUP and group not in self.goals and self._is_large(self.facts(group)):
             self.large.add(group)
+
+    def _share(self, one: T) -> T:
+        """The same value, in the object that others have of it too."""
+        if len(self._shared) >= SHARED_MAX:
+            self._shared.clear()
+        return self._shared.setdefault(one, one)  # type: ignore[no-any-return]
 
     def _is_large(self, facts: Facts) -> bool:
         rules = self.rules

@@ -7,7 +7,7 @@ sees them through `Holdings`. Read next: ranges/placement/holdings.py, ranges/pl
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from node.flow import Flow, Sleep
 from ranges.descriptor import Descriptor
@@ -41,6 +41,19 @@ class Held:
     applied: int
 
 
+class Stamp(NamedTuple):
+    """A replica in numbers: what its report would say is another one only if these are others.
+
+    `term` is 0 if it does not lead, or is no range's; `epoch` is (span version, configuration version).
+    """
+
+    replica: int
+    term: int
+    epoch: tuple[int, int]
+    size: int
+    applied: int
+
+
 class Holdings(Protocol):
     """What the reporter sees of its node, and does to it."""
 
@@ -50,6 +63,10 @@ class Holdings(Protocol):
 
     def changed(self) -> Iterable[int]:
         """Groups that may have changed, come or gone since the last call; at the first call all of them."""
+        ...
+
+    def stamp(self, group: int) -> Stamp | None:
+        """The replica of a group in numbers, None if there is none (any more); costs little."""
         ...
 
     def held(self, group: int) -> Held | None:
@@ -65,19 +82,22 @@ class Holdings(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What was last said of a group: nothing of its leadership if `range` is None."""
+class _Told(NamedTuple):
+    """What was last said of a group, of its leadership only if `term` is not 0."""
 
     replica: int
-    range: RangeReport | None
+    term: int
+    epoch: tuple[int, int]
+    size: int
+    load: int
 
 
 class Reporter:
     """One node's reports.
 
     1. `_told` is what the leader of `_generation` has taken; a leader of another generation is told everything.
-    2. `_dirty` are groups of which something may be left to tell; `_loads` those that are not idle.
+    2. `_dirty` are groups of which something is left to tell; `_loads` those that are not idle.
+    3. A group that was not stirred costs nothing, and one of which nothing is to be told is not described.
     """
 
     def __init__(self, holdings: Holdings, control: Control) -> None:
@@ -87,6 +107,7 @@ class Reporter:
         self._seen = 0
         self._whole = True
         self._told: dict[int, _Told] = {}
+        self._followers: dict[int, _Told] = {}  # what is said of most, by replica id
         self._dirty: set[int] = set()
         self._applied: dict[int, int] = {}
         self._loads: dict[int, int] = {}
@@ -117,25 +138,25 @@ class Reporter:
     def _look(self) -> None:
         """Once for each report: who may have changed, and how many entries each has applied meanwhile."""
         for group in sorted({*self._holdings.changed(), *self._loads}):
-            self._dirty.add(group)
-            held = self._holdings.held(group)
+            stamp = self._holdings.stamp(group)
             self._loads.pop(group, None)
-            if held is None:
+            if stamp is None:
                 self._applied.pop(group, None)
-                continue
-            # Reports are half a second apart, but for some: close enough for a load that moves no rows by itself.
-            entries = held.applied - self._applied.get(group, held.applied)
-            self._applied[group] = held.applied
-            if entries > 0:
-                self._loads[group] = int(entries / REPORT_SECONDS)
+            else:
+                # Reports are half a second apart, but for some: close enough for a load that moves no rows by itself.
+                entries = stamp.applied - self._applied.get(group, stamp.applied)
+                self._applied[group] = stamp.applied
+                if entries > 0:
+                    self._loads[group] = int(entries / REPORT_SECONDS)
+            if self._differs(group, stamp):
+                self._dirty.add(group)
 
     def _news(self) -> dict[int, Held | None]:
         """Groups whose present differs from what was told."""
         news: dict[int, Held | None] = {}
         for group in sorted(self._dirty):
-            held = self._holdings.held(group)
-            if self._differs(held, self._told.get(group)):
-                news[group] = held
+            if self._differs(group, self._holdings.stamp(group)):
+                news[group] = self._holdings.held(group)
             else:
                 self._dirty.discard(group)
         return news
@@ -185,7 +206,7 @@ class Reporter:
             if held is None:
                 self._told.pop(group, None)
             else:
-                self._told[group] = _Told(held.replica, self._range_report(held))
+                self._told[group] = self._as_told(held)
             self._dirty.discard(group)
         return True
 
@@ -195,16 +216,24 @@ class Reporter:
         load = self._loads.get(held.group, 0)
         return RangeReport(held.descriptor, held.next_replica, held.term, held.size, load)
 
-    def _differs(self, held: Held | None, told: _Told | None) -> bool:
-        if held is None or told is None:
-            return (held is None) != (told is None)
-        now, before = self._range_report(held), told.range
-        if held.replica != told.replica or (now is None) != (before is None):
+    def _as_told(self, held: Held) -> _Told:
+        said = self._range_report(held)
+        if said is None:
+            return self._followers.setdefault(held.replica, _Told(held.replica, 0, (0, 0), 0, 0))
+        epoch = said.descriptor.span_version, said.descriptor.configuration_version
+        return _Told(held.replica, said.term, epoch, said.size, said.load)
+
+    def _differs(self, group: int, stamp: Stamp | None) -> bool:
+        told = self._told.get(group)
+        if stamp is None or told is None:
+            return (stamp is None) != (told is None)
+        if (stamp.replica, stamp.term) != (told.replica, told.term):
             return True
-        if now is None or before is None:
+        if not stamp.term:
             return False
-        same = (now.descriptor, now.term) == (before.descriptor, before.term)
-        return not same or _moved(now.size, before.size, 0) or _moved(now.load, before.load, TOLD_LOAD_LEAST)
+        load = self._loads.get(group, 0)
+        moved = _moved(stamp.size, told.size, 0) or _moved(load, told.load, TOLD_LOAD_LEAST)
+        return stamp.epoch != told.epoch or moved
 
 
 def _moved(now: int, before: int, least: int) -> bool:

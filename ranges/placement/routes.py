@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from sortedcontainers import SortedDict
 
-from ranges.descriptor import Descriptor
+from ranges.descriptor import Descriptor, Replica
+
+SHARED_MAX = 4096  # different lists of replicas that are remembered as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Routes:
     def __init__(self) -> None:
         self._by_start: SortedDict[bytes, Placed] = SortedDict()
         self._by_group: dict[int, Placed] = {}
+        self._shared: dict[tuple[Replica, ...], tuple[Replica, ...]] = {}  # most ranges have the same replicas
 
     def __len__(self) -> int:
         return len(self._by_group)
@@ -114,6 +117,12 @@ class Routes:
         return beaten
 
     def _insert(self, placed: Placed) -> None:
+        replicas = placed.descriptor.replicas
+        if len(self._shared) >= SHARED_MAX:
+            self._shared.clear()
+        shared = self._shared.setdefault(replicas, replicas)
+        if shared is not replicas:
+            placed = replace(placed, descriptor=replace(placed.descriptor, replicas=shared))
         self._by_start[placed.descriptor.start] = placed
         self._by_group[placed.descriptor.group] = placed
 

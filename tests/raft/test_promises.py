@@ -11,7 +11,7 @@ from node.raft.messages import Position, Role
 from tests.raft.lone import THREE, apply, elect, hear, kinds, lone, persist, ready
 
 
-def bound(terms: tuple[int, ...] = (1,), **settings: bool) -> Raft:
+def bound(terms: tuple[int, ...] = (1,), **settings: float) -> Raft:
     """Replica 1 follows replica 2 in term 1, under a promise to node 2; a quorum is in reach."""
     raft = lone(terms, term=1, support=True, **settings)
     raft.step(m.Tick(1.0))  # P6 is over
@@ -256,7 +256,30 @@ def test_z5_elections_after_a_lapse_are_spread_by_rank() -> None:
     raft = bound()
     hear(raft, 2, m.GoToSleep(1, 1))
     raft.step(m.Lapsed(2))
-    assert not raft.asleep and raft.deadline == pytest.approx(1.0 + 0.3 * 0.5 / 3)
+    assert not raft.asleep and raft.deadline == pytest.approx(1.0 + 0.3 * (0 + 0.5) / 2), "first of those that stay"
+
+
+def test_z5_a_crowd_of_groups_does_not_campaign_at_once() -> None:
+    """3,000 groups lose their leader: at 1,000 campaigns a second each rank has three seconds to itself."""
+    raft = bound()
+    raft.support.crowd = 3000
+    raft.step(m.Lapsed(2))
+    assert raft.deadline == pytest.approx(1.0 + 6.0 * (0 + 0.5) / 2)
+
+
+def test_z5_who_is_asked_for_something_does_not_wait_for_the_crowd() -> None:
+    raft = bound()
+    raft.support.crowd = 3000
+    raft.step(m.Lapsed(2))
+    raft.step(m.Wake())
+    assert raft.deadline <= 1.0 + 0.3
+
+
+def test_z5_group_0_waits_for_no_crowd() -> None:
+    raft = bound(spread_seconds=0.0)
+    raft.support.crowd = 3000
+    raft.step(m.Lapsed(2))
+    assert raft.deadline == 1.0
 
 
 def test_z5_nobody_campaigns_without_a_quorum_in_reach() -> None:
@@ -267,12 +290,23 @@ def test_z5_nobody_campaigns_without_a_quorum_in_reach() -> None:
     assert raft.role is Role.FOLLOWER and raft.deadline > 2.0
 
 
-def test_z6_a_sleeping_leader_that_lacks_support_wakes_and_stops() -> None:
+def test_z6_a_sleeping_leader_that_lacks_support_stops_if_it_does_not_come_back() -> None:
+    """It sleeps on meanwhile: ten thousand of them would not have the time to beat and to ask for support."""
     raft = asleep()
     raft.step(m.Tick(101.0))
-    assert not raft.asleep and raft.role is Role.LEADER
-    raft.step(m.Tick(101.6))
+    assert raft.role is Role.LEADER and raft.deadline == 101.5
+    assert raft.ready() is None, "it says nothing"
+    raft.step(m.Tick(101.5))
     assert raft.role is Role.FOLLOWER and kinds(ready(raft), m.Stopped)
+
+
+def test_z6_a_sleeping_leader_whose_support_comes_back_sleeps_on() -> None:
+    raft = asleep()
+    raft.step(m.Tick(101.0))
+    raft.support.grant(2, 1, 120.0)
+    raft.step(m.Tick(101.5))
+    assert raft.role is Role.LEADER and raft.asleep and raft.deadline == inf and raft.lease_until > 101.5
+    assert raft.ready() is None, "nobody needs to hear of it: the stretch goes on"
 
 
 def test_z7_a_node_that_returns_is_greeted_alone_and_the_group_sleeps_on() -> None:
@@ -318,3 +352,13 @@ def elect_supported(raft: Raft) -> None:
     for node in (2, 3):
         raft.support.grant(node, 0, 50.0)
     elect(raft)
+
+
+def test_who_knows_nothing_yet_hears_no_leader_at_first() -> None:
+    """Its split is about to make it whole; an answer would only bring a snapshot."""
+    raft = lone(configuration=m.Configuration(0, 1, ()), support=True)
+    append = m.Append(1, Position(1, 1), [], 0)
+    assert hear(raft, 2, append) == m.Ready() and raft.term == 0
+    raft.step(m.Tick(raft.deadline))
+    assert [type(each) for _, each in hear(raft, 2, append).promises] == [m.AppendReject]
+    assert hear(raft, 2, m.Heartbeat(1, 0, 0)).messages, "and goes on hearing it"

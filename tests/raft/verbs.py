@@ -69,6 +69,7 @@ class Script:
             in_flight_appends_max=int(options.get("flight", 64)),
             entries_per_append_max=int(options.get("entries", 1024)),
             append_bytes_max=int(options.get("bytes", 1 << 20)),
+            newcomer_waits=False,
         )
         self.cluster = Cluster(command.number(0), int(options.get("learners", 0)), settings)
         self.states = {}

@@ -20,7 +20,7 @@ from ranges.placement.messages import (
     SetNodeState,
     SplitRange,
 )
-from ranges.placement.moves import ChangeReplicas
+from ranges.placement.moves import ChangeReplicas, SplitLarge
 from tests.ranges.placement.world import FakeGroup, World
 
 RULES = Rules(dead_milliseconds=5000)
@@ -260,6 +260,24 @@ def test_people_split_a_range_where_they_want() -> None:
     assert served(cluster, SplitRange(b"\x10q")) == Done()
     assert [each.start for each in cluster.ask(Lookup(b"\x01", 9)).descriptors] == [b"\x01", b"\x10q"]
     assert served(cluster, SplitRange(b"\x10q")) == Done(), "it is split there already"
+
+
+def test_a_range_that_was_split_by_order_is_split_again_without_a_rest() -> None:
+    cluster = Cluster(1)
+    for key in (b"\x10q", b"\x10g", b"\x10c"):
+        assert served(cluster, SplitRange(key), seconds=0.5) == Done()
+    starts = [each.start for each in cluster.ask(Lookup(b"\x01", 9)).descriptors]
+    assert starts == [b"\x01", b"\x10c", b"\x10g", b"\x10q"]
+    assert cluster.catalog.picture.goals == {}
+
+
+def test_a_large_range_that_was_split_by_order_is_not_taken_for_large_before_it_is_reported_anew() -> None:
+    cluster = Cluster(1, rules=Rules(replicas=1, split_bytes=100), decides=False)
+    cluster.sizes = {1: 150}
+    cluster.live(1)
+    assert cluster.catalog.picture.large == {1}
+    start(cluster, SplitLarge(1, b"\x10q"))
+    assert cluster.catalog.picture.large == set() and cluster.catalog.picture.facts(1).size == 75
 
 
 def test_orders_that_cannot_be_are_refused() -> None:

@@ -6,6 +6,7 @@ from node.ports import Identity
 from node.raft.messages import Configuration, Member
 from ranges.machine import RangeMachine, first_mark
 from ranges.placement.holdings import HostHoldings
+from ranges.placement.reporter import Stamp
 from tests.ranges.fakes import FakeView
 
 TWO = Configuration(3, 7, (Member(1, 1), Member(4, 2)))
@@ -82,6 +83,16 @@ def test_a_range_is_described_by_its_machine_and_its_members() -> None:
     assert (held.descriptor.configuration_version, [each.node for each in held.descriptor.replicas]) == (3, [1, 2])
     assert held.beside is None
     assert each.who() == (1, 2, "host1:1")
+
+
+def test_a_stamp_is_another_one_when_a_report_would_be() -> None:
+    host, each = holdings()
+    assert each.stamp(3) is None
+    host.replicas.groups = {3: FakeGroup(machine(), leading=8), 0: FakeGroup(None, replica=2, leading=4)}
+    assert each.stamp(3) == Stamp(1, 8, (1, 3), 0, 5)
+    assert each.stamp(0) == Stamp(2, 0, (0, 0), 0, 0), "group 0 is not reported as led"
+    host.replicas.groups[3].machine.split(b"m", 9, TWO)
+    assert each.stamp(3) == Stamp(1, 8, (2, 3), 0, 5)
 
 
 def test_the_right_side_of_a_split_stands_beside() -> None:

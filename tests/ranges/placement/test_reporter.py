@@ -6,7 +6,7 @@ from node.messages import DropReplica
 from ranges.descriptor import Descriptor, Replica
 from ranges.placement.config import RANGES_PER_REPORT_MAX
 from ranges.placement.messages import Join, Lookup, PutDescriptors, Report
-from ranges.placement.reporter import Held, Reporter
+from ranges.placement.reporter import Held, Reporter, Stamp
 from tests.ranges.placement.world import World
 
 
@@ -27,6 +27,7 @@ class FakeHoldings:
         self.routes: tuple[tuple[int, str], ...] = ()
         self.dropped: list[tuple[int, int]] = []
         self.asked = 0
+        self.stamped = 0
 
     def set(self, *replicas: Held) -> None:
         for each in replicas:
@@ -39,6 +40,16 @@ class FakeHoldings:
     def changed(self) -> list[int]:
         touched, self.touched = sorted(self.touched), set()
         return touched
+
+    def stamp(self, group: int) -> Stamp | None:
+        self.stamped += 1
+        each = self.replicas.get(group)
+        if each is None:
+            return None
+        if each.descriptor is None:
+            return Stamp(each.replica, 0, (0, 0), 0, 0)
+        epoch = each.descriptor.span_version, each.descriptor.configuration_version
+        return Stamp(each.replica, each.term, epoch, each.size, each.applied)
 
     def held(self, group: int) -> Held | None:
         self.asked += 1
@@ -100,6 +111,16 @@ def test_nothing_that_is_known_is_told_again() -> None:
     node.holdings.asked = 0
     node.tell()
     assert node.holdings.asked == 0, "idle ranges are not even looked at"
+
+
+def test_what_was_stirred_and_is_as_it_was_told_is_looked_at_but_not_described() -> None:
+    node = Node()
+    node.holdings.set(*(held(group) for group in range(1, 11)))
+    told(node)
+    node.holdings.asked = node.holdings.stamped = 0
+    node.holdings.set(*node.holdings.replicas.values())
+    assert node.tell()[0].leading == ()
+    assert (node.holdings.asked, node.holdings.stamped) == (0, 10)
 
 
 def test_a_change_is_told_alone() -> None:

@@ -48,6 +48,16 @@ def test_a_leader_of_an_older_term_is_not_believed() -> None:
     assert world.ask(ListRanges(b"", 1)).ranges[0].leader == 2
 
 
+def test_the_size_in_a_report_from_before_a_split_is_that_of_both_sides_and_does_not_count() -> None:
+    world = World()
+    world.lead(1)
+    left, right = descriptor(1, b"\x01", b"m", 2, 0, 1), descriptor(2, b"m", b"\xff", 2, 0, 1)
+    world.report(1, RangeReport(left, 2, 1, 10, 3), beside=(right,))
+    world.report(1, RangeReport(EVERYTHING, 2, 1, 20, 6))
+    (found, _) = world.ask(ListRanges(b"", 2)).ranges
+    assert (found.leader, found.size, found.load) == (1, 10, 3)
+
+
 # -- replicas that are no members any more ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.wire import Connection, Cut, Route, is_refusal
-from node.codec import decode
+from node.codec import decode, encode_plain
 
 VALUE_BYTES = 100
 DRAIN_SECONDS_MAX = 15.0
@@ -55,7 +55,8 @@ class Generator:
         self._copy = self._identity = 0
         self._stopping = False
         self._put = load.operation == "put"
-        self._cut = Cut.put(load.born, VALUE_BYTES) if self._put else Cut.get(VALUE_BYTES)
+        self._cut = Cut.put(VALUE_BYTES) if self._put else Cut.get(VALUE_BYTES)
+        self._told = encode_plain(load.born)  # the last timestamp that came back: a put's born
         self.latencies: list[float] = []
         self.refused = 0
         self._selector = selectors.DefaultSelector()
@@ -91,7 +92,7 @@ class Generator:
 
     def fill(self) -> int:
         """Write every key of every route once (before reads); how many."""
-        put, filled = Cut.put(self._load.born, VALUE_BYTES), 0
+        put, filled = Cut.put(VALUE_BYTES), 0
         for route in self._load.routes:
             connection = Connection(route)
             numbers = _numbers(route, self._load.keys)
@@ -121,6 +122,8 @@ class Generator:
             left, number = connection.sent.pop(copy)
             if self._accepted(body, number):
                 self.latencies.append((now - left) * 1e6)
+                if self._put:
+                    self._told = self._cut.told(body)
         if replies and not self._stopping:
             self._submit(connection, len(replies), now)
 
@@ -150,9 +153,9 @@ class Generator:
     def _body(self, cut: Cut, number: int, write: bool) -> bytes:
         key = key_of(number)
         if not write:
-            return cut.join(b"", key, b"")
+            return cut.join(b"", b"", key, b"")
         self._identity += 1
-        return cut.join(self._prefix + self._identity.to_bytes(8, "big"), key, value_of(key))
+        return cut.join(self._prefix + self._identity.to_bytes(8, "big"), self._told, key, value_of(key))
 
 
 def _step(route: Route, keys: int) -> int:

@@ -42,18 +42,19 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An encoded request cut at its id, key and value, and the two ends of the reply that is hoped for."""
+    """An encoded request cut at its id, born, key and value, and the two ends of the reply that is hoped for."""
 
-    pieces: tuple[bytes, bytes, bytes, bytes]
+    pieces: tuple[bytes, bytes, bytes, bytes, bytes]
     reply_first: bytes
     reply_last: Callable[[bytes], bytes]
 
     @classmethod
-    def put(cls, born: int, value_bytes: int) -> "Cut":
+    def put(cls, value_bytes: int) -> "Cut":
         """A one-shot put."""
         value = b"\xa4" * value_bytes
-        one, two, three, four = _split(encode(Put(ID_MARK, born, USER + KEY_MARK, value)), ID_MARK, KEY_MARK, value)
-        return cls((one, two, three, four), encode(Committed(0))[:-1], lambda _: b"")
+        body = encode(Put(ID_MARK, TIMESTAMP_MARK, USER + KEY_MARK, value))
+        one, two, three, four, five = _split(body, ID_MARK, TIMESTAMP_BYTES, KEY_MARK, value)
+        return cls((one, two, three, four, five), encode(Committed(0))[:-1], lambda _: b"")
 
     @classmethod
     def get(cls, value_bytes: int) -> "Cut":
@@ -62,12 +63,16 @@ class Cut:
         before, after = _split(encode(Read((USER + KEY_MARK,), 0)), KEY_MARK)
         first, rest = _split(encode(Values(TIMESTAMP_MARK, (value,))), TIMESTAMP_BYTES)
         head, tail = _split(rest, value)
-        return cls((before, b"", after, b""), first, lambda wanted: head + wanted + tail)
+        return cls((before, b"", b"", after, b""), first, lambda wanted: head + wanted + tail)
 
-    def join(self, identity: bytes, key: bytes, value: bytes) -> bytes:
-        """The request for this id, key and value, as `encode` would make it."""
-        one, two, three, four = self.pieces
-        return b"".join((one, identity, two, key, three, value, four))
+    def join(self, identity: bytes, born: bytes, key: bytes, value: bytes) -> bytes:
+        """The request for this id, born (encoded), key and value, as `encode` would make it."""
+        one, two, three, four, five = self.pieces
+        return b"".join((one, identity, two, born, three, key, four, value, five))
+
+    def told(self, body: bytes) -> bytes:
+        """The timestamp, encoded, in the reply to a put."""
+        return body[len(self.reply_first) :]
 
     def accepts(self, body: bytes, value: bytes) -> bool:
         """Is this the reply that was hoped for, with this value and any timestamp?"""

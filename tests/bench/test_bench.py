@@ -18,15 +18,17 @@ KEY, VALUE, ID = b"0123456789abcdef", b"x" * 100, bytes(range(16))
 
 
 def test_a_cut_put_is_what_the_codec_makes():
-    assert Cut.put(7 << 16, 100).join(ID, KEY, VALUE) == encode(Put(ID, 7 << 16, USER + KEY, VALUE))
+    for born in (0, 7 << 16, 1 << 60):
+        told = Cut.put(100).told(encode(Committed(born)))
+        assert Cut.put(100).join(ID, told, KEY, VALUE) == encode(Put(ID, born, USER + KEY, VALUE))
 
 
 def test_a_cut_get_is_what_the_codec_makes():
-    assert Cut.get(100).join(b"", KEY, b"") == encode(Read((USER + KEY,), 0))
+    assert Cut.get(100).join(b"", b"", KEY, b"") == encode(Read((USER + KEY,), 0))
 
 
 def test_only_a_commit_is_taken_for_a_put():
-    cut = Cut.put(0, 100)
+    cut = Cut.put(100)
     assert cut.accepts(encode(Committed(1)), b"")
     assert cut.accepts(encode(Committed(1 << 60)), b"")
     assert not cut.accepts(encode(NotLeader(1, 2)), b"")

@@ -101,23 +101,28 @@ def _builder(cls: type, names: list[str]) -> Callable[..., Any]:
     """What makes an instance from fields: for a frozen class, its twin that is not frozen, which then becomes it.
 
     A frozen dataclass sets each field through a call of its own; the twin takes a third of the time. Where Python
-    finds the two not alike enough, or the class checks its fields itself, it is the class.
+    finds the two not alike enough it is the class. A class that checks its fields itself does so here too.
     """
-    twin: Any = make_dataclass(cls.__name__, names, slots=True)
-    blank = twin(*[None] * len(names))
     try:
+        twin: Any = make_dataclass(cls.__name__, names, slots=True, bases=cls.__bases__)
+        blank = twin(*[None] * len(names))
         blank.__class__ = cls
     except TypeError:
         return cls
-    if hasattr(cls, "__post_init__"):
-        return cls
+    validate: Callable[[Any], None] | None = getattr(cls, "__post_init__", None)
 
     def build(*values: Any) -> Any:
         made = twin(*values)
         made.__class__ = cls
         return made
 
-    return build
+    def build_checked(*values: Any) -> Any:
+        made = twin(*values)
+        made.__class__ = cls
+        validate(made)  # type: ignore[misc]
+        return made
+
+    return build if validate is None else build_checked
 
 
 def tags() -> dict[int, str]:
@@ -135,7 +140,9 @@ def decode(body: bytes | memoryview) -> Any:
     row = decode_plain(body)
     if type(row) is not tuple or not row:
         raise Malformed(f"{len(body)} bytes are not a message: expected an array that begins with a class tag")
-    return _make(row)
+    tag = row[0]
+    make = _makers.get(tag) if type(tag) is int else None
+    return _make(row) if make is None else make(row)
 
 
 def encode_plain(value: object) -> bytes:

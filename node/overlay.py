@@ -16,8 +16,10 @@ FRESH_HEADS_MAX = 1024  # heads not yet in order; sorting this many takes 0.3 ms
 WINDOW_HEADS = 32  # the first window of an ordered walk; it grows
 WINDOW_HEADS_MAX = 1024
 ROW_BYTES = 250  # what Python needs for a row besides its bytes, measured
+TAIL_END = b"\xff" * 256  # above every tail
 
 _ABSENT: Any = object()
+NOT_MET = (b"", b"")
 Row = tuple[bytes, bytes | None]  # tail, value; None: deleted
 
 
@@ -29,13 +31,16 @@ class Generation:
        tail, so that it is appended.
     3. Each head stands once in `fresh` (in order of arrival) or in one of `runs` (each sorted; their lengths at
        least halve from one to the next, so that there are few).
+    4. `below` maps some heads to the first tail that lies under this generation (`TAIL_END`: none does). What lies
+       there never changes while the generation is written to, so rows before that tail need no other look.
     """
 
-    __slots__ = ("final", "fresh", "marks", "rows", "runs", "tails")
+    __slots__ = ("below", "final", "fresh", "marks", "rows", "runs", "tails")
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes | None] = {}
         self.tails: dict[bytes, bytes | list[bytes]] = {}
+        self.below: dict[bytes, bytes] = {}
         self.fresh: list[bytes] = []
         self.runs: list[list[bytes]] = []
         self.marks: dict[int, int] = {}  # group -> applied index that this generation makes durable
@@ -93,6 +98,7 @@ class Overlay:
     def __init__(self) -> None:
         self._newest = Generation()
         self._layers: tuple[Generation, ...] = (self._newest,)  # newest first
+        self._met = NOT_MET  # the last head that a walk found in no generation being written to, and its first tail
         self._retired: deque[Any] = deque()  # containers of generations that are durable
 
     # -- writing ------------------------------------------------------------------------------------------------
@@ -109,6 +115,8 @@ class Overlay:
         known = tails.get(head)
         if known is None:
             tails[head] = tail
+            if self._met[0] == head:
+                newest.below[head] = self._met[1]
             fresh = newest.fresh
             fresh.append(head)
             if len(fresh) >= FRESH_HEADS_MAX:
@@ -134,7 +142,7 @@ class Overlay:
         oldest = self._layers[-1]
         assert oldest is not self._newest, "only a closed generation can be durable"
         self._layers = self._layers[:-1]
-        self._retired += (oldest.rows, oldest.tails, oldest.fresh, *oldest.runs)
+        self._retired += (oldest.rows, oldest.tails, oldest.below, oldest.fresh, *oldest.runs)
         return oldest
 
     def release(self, rows_max: int) -> None:

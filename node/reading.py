@@ -5,12 +5,13 @@ from above to below (node/state.py). Iterators are used up within the step that 
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from node.errors import DiskError
 from node.layout import UNREADABLE, Layout, torn, unpack
-from node.overlay import Overlay
+from node.overlay import TAIL_END, Overlay
 
 _ABSENT: Any = object()
 
@@ -60,24 +61,51 @@ class Reading(Overlay):
 
     def rows(self, head: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """(tail, value) of every row of this head whose tail is at or after `start`, tails ascending."""
-        for layer in self._layers:
-            if head in layer.tails:
-                return self.over(head, start, self._disk_rows(head, start))
-        return self._disk_rows(head, start)
+        newest = self._newest
+        if head in newest.tails:
+            bound = newest.below.get(head)
+            if bound is not None and not start:
+                return self._above(head, bound)
+            return self.over(head, start, self._disk_rows(head, start))
+        if len(self._layers) > 1 and any(head in layer.tails for layer in self._layers):
+            found = self.over(head, start, self._disk_rows(head, start))
+            first = next(found, None)
+        else:
+            first = self._disk_row(head, start)
+            found = self._disk_rest(head, first[0]) if first is not None else iter(())
+        if not start:
+            self._met = (head, TAIL_END if first is None else first[0])
+        return iter(()) if first is None else chain((first,), found)
 
-    def _disk_rows(self, head: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _above(self, head: bytes, bound: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All rows of a head, below whose newest generation nothing lies before the tail `bound`."""
+        rows, tails = self._newest.rows, self._newest.tails[head]
+        for tail in (tails,) if isinstance(tails, bytes) else reversed(tails):
+            if tail >= bound:
+                break
+            value = rows[head + tail]
+            if value is not None:
+                yield tail, value
+        if bound is not TAIL_END:
+            yield from self.over(head, bound, self._disk_rows(head, bound))
+
+    def _disk_row(self, head: bytes, start: bytes) -> tuple[bytes, bytes] | None:
+        """The first row of a head on disk whose tail is at or after `start`: most callers want no more."""
         try:
-            # The first row by the shared cursor, which nobody holds across a yield: most callers want no more.
             cursor = self._cursor or self._begin()
             if not cursor.set_range(head + start):
-                return
+                return None
             key, stored = cursor.item()
-            if not key.startswith(head):
-                return
-            size = len(head)
-            yield key[size:], unpack(key, stored, self._path)
+        except UNREADABLE as error:
+            raise torn(self._path, error) from error
+        return (key[len(head) :], unpack(key, stored, self._path)) if key.startswith(head) else None
+
+    def _disk_rest(self, head: bytes, tail: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The rows that follow the one with this tail, by a cursor of their own."""
+        size = len(head)
+        try:
             cursor = self._transaction.cursor()
-            cursor.set_key(key)
+            cursor.set_key(head + tail)
             following = cursor.iternext()
             next(following)
             for key, stored in following:
@@ -86,6 +114,12 @@ class Reading(Overlay):
                 yield key[size:], unpack(key, stored, self._path)
         except UNREADABLE as error:
             raise torn(self._path, error) from error
+
+    def _disk_rows(self, head: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        first = self._disk_row(head, start)
+        if first is not None:
+            yield first
+            yield from self._disk_rest(head, first[0])
 
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
         """(head, tail, value) with first <= head < last; heads descend if `reverse`, tails always ascend."""

@@ -17,7 +17,7 @@ from node.dump import NOTHING, Dump
 from node.errors import DiskError, NodeError
 from node.feed import Feed
 from node.layout import Layout
-from node.overlay import ROW_BYTES
+from node.overlay import NOT_MET, ROW_BYTES
 from node.ports import Dumped, Failed, Flushed, Restored
 from node.reading import Reading
 from node.space import Space
@@ -204,6 +204,7 @@ class State(Reading):
     def _close_newest(self) -> None:
         """End the newest generation, if there is anything in it, and have it committed."""
         self._wanted = False
+        self._met = NOT_MET  # what comes next may change rows below
         if self._groups:
             self._encode()
         if not self._newest.marks:

@@ -29,7 +29,7 @@ from node.space import Guard, refused
 from node.whole import bind, expect_whole
 
 ROWS_PER_COMMIT = 100_000
-COMMIT_WANTED_SECONDS = 0.5  # from the first row gathered until the writer asks for the commit
+COMMIT_WANTED_SECONDS = 3.0  # from the first row gathered until the writer asks for the commit
 READ_BYTES = 1 << 20
 FRAME_HEADER_BYTES = 4
 

@@ -210,6 +210,42 @@ def test_a_forgotten_group_leaves_a_tombstone(place: Path) -> None:
     again.close()
 
 
+def test_rows_written_after_a_walk_stand_among_those_below(state: State) -> None:
+    for tail in (b"\3d", b"\3b"):
+        state.put(b"a", tail, tail)
+    state.seal(1, 1, b"m")
+    state.wait_flushed()
+    assert next(state.rows(b"a")) == (b"\3b", b"\3b")
+    state.put(b"a", b"\3a", b"new")
+    state.put(b"a", b"\1", b"first")
+    assert [tail for tail, _ in state.rows(b"a")] == [b"\1", b"\3a", b"\3b", b"\3d"]
+    state.put(b"a", b"\3c", b"between")
+    state.delete(b"a", b"\3b")
+    state.delete(b"a", b"\1")
+    assert [tail for tail, _ in state.rows(b"a")] == [b"\3a", b"\3c", b"\3d"]
+    assert list(state.rows(b"b")) == []
+    state.put(b"b", b"\3x", b"x")
+    state.seal(1, 2, None)
+    assert list(state.rows(b"b")) == [(b"\3x", b"x")]
+
+
+def test_what_a_walk_met_is_not_believed_after_a_restore(state: State) -> None:
+    state.put(b"a", b"\1", b"old")
+    state.seal(1, 1, b"m")
+    state.wait_flushed()
+    state.dump(1, 1, *ALL)
+    (dumped,) = (each for each in wait_for(state, Dumped) if isinstance(each, Dumped))
+    state.delete(b"a", b"\1")
+    state.seal(1, 2, None)
+    state.wait_flushed()
+    assert list(state.rows(b"a")) == []
+    state.restore(1, 1, b"m", *ALL, dumped.chunks)
+    assert state.wait_flushed() == [Restored(1)]
+    state.put(b"a", b"\2", b"new")
+    state.seal(1, 2, None)
+    assert [tail for tail, _ in state.rows(b"a")] == [b"\1", b"\2"]
+
+
 def test_rows_must_be_sealed_before_they_leave(state: State) -> None:
     write(state, 1)
     state.put(b"unsealed", b"\1", b"x")

@@ -64,6 +64,7 @@ class Machine(RuleBasedStateMachine):
         rows, history = self.rows[group], self.history[group]
         for place, tail, value in changes:
             head = GROUPS[group][place]
+            next(self.state.rows(head), None)  # as a command looks before it writes
             if value is None:
                 self.state.delete(head, tail)
                 rows.pop((head, tail), None)

@@ -1,29 +1,27 @@
 """One replica of one group on this node: a Raft core, a machine, and the requests that wait for them.
 
 Owns the way of a request from admission to its reply, and the order persist, send, apply. Does not own frames,
-links or the disk: they are reached through `Node`, which is the host. Read next: node/host.py, node/machine.py.
+links or the disk: they are reached through `Holder`, which is the host. Read next: node/holder.py, node/machine.py.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
-from node.codec import decode_plain, encode_plain
 from node.config import REQUEST_SECONDS
-from node.flow import Flow
-from node.machine import Answer, Applied, Machine, Proposal, Request, StartGroup, Wait
+from node.holder import Holder
+from node.machine import Answer, Applied, Machine, Proposal, Request, Wait
+from node.mark import encode_mark
 from node.messages import Busy, Done, NotLeader, Refused
-from node.ports import GroupRecord, StatePort
+from node.ports import GroupRecord
 from node.raft.core import Raft
-from node.raft.membership import decode_configuration, encode_configuration, members, node_of
+from node.raft.membership import decode_configuration, members, node_of
 from node.raft.messages import (
     AppliedTo,
     Change,
     Configuration,
     Entry,
     Kind,
-    Message,
-    Position,
     Propose,
     ReadRound,
     Ready,
@@ -37,61 +35,6 @@ SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
 CONFIGURED = ("configured",)  # the token of orders that wait for a configuration to be applied
 
 
-class Node(Protocol):
-    """What a group needs of its host."""
-
-    now: float
-    state: StatePort
-
-    def reply(self, request: Request, reply: Any) -> None:
-        """Answer one request."""
-        ...
-
-    def redirect(self, group: int, node: int) -> NotLeader:
-        """The reply that names who may lead a group, with the address where that is known."""
-        ...
-
-    def start(self, flow: Flow[Any], done: Callable[[Any, BaseException | None], None] | None = None) -> None:
-        """Run a flow behind."""
-        ...
-
-    def send_raft(self, group: "Group", target: int, message: Message) -> None:
-        """Send a Raft message to a replica, as soon as this step ends."""
-        ...
-
-    def persist(self, group: "Group", change: GroupRecord, promises: Sequence[tuple[int, Message]]) -> None:
-        """Put a change into this step's record; the promises leave when it is durable."""
-        ...
-
-    def promise(self, group: "Group", promises: Sequence[tuple[int, Message]]) -> None:
-        """Send these when all that this group has asked to persist is durable."""
-        ...
-
-    def start_group(self, parent: "Group", effect: StartGroup) -> None:
-        """A split made a right side."""
-        ...
-
-    def send_snapshot(self, group: "Group", follower: int) -> None:
-        """A follower needs a snapshot."""
-        ...
-
-    def take_snapshot(self, group: "Group", ready: Ready) -> None:
-        """A leader offers the snapshot whose rows have come."""
-        ...
-
-    def removed(self, group: "Group") -> None:
-        """The applied configuration does not name this replica any more."""
-        ...
-
-    def touch(self, group: "Group") -> None:
-        """Let the group cycle before this step ends."""
-        ...
-
-    def alarm(self, group: "Group", token: Hashable, seconds: float) -> None:
-        """Wake the token after so many seconds."""
-        ...
-
-
 class Group:
     """A replica and its requests.
 
@@ -102,12 +45,12 @@ class Group:
     """
 
     __slots__ = (
-        "behind", "configuration", "flushed", "leading", "machine", "marked", "node", "nodes", "number",
+        "backlog", "behind", "configuration", "flushed", "leading", "machine", "marked", "node", "nodes", "number",
         "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds", "scheduled", "sequence",
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, node: Node, number: int, replica: int, raft: Raft, machine: Machine | None) -> None:
+    def __init__(self, node: Holder, number: int, replica: int, raft: Raft, machine: Machine | None) -> None:
         self.node = node
         self.number = number
         self.replica = replica
@@ -123,6 +66,7 @@ class Group:
         self.restoring = False
         self.nodes: dict[int, int] = {}  # replica -> node, of senders that the configuration does not name
         self.waiting: dict[int, Request] = {}
+        self.backlog: list[tuple[int, Sequence[Entry]]] = []  # committed entries that are not applied yet
         self.proposals: list[tuple[bytes, Request]] = []
         self.reading: list[Request] = []
         self.rounds: dict[int, list[Request]] = {}
@@ -325,7 +269,13 @@ class Group:
         for target, message in ready.messages:
             node.send_raft(self, target, message)
         if ready.committed:
-            self._apply(ready.commit_first, ready.committed)
+            self.backlog.append((ready.commit_first, ready.committed))
+            if len(ready.committed) < node.settings.apply_later_entries:
+                self.apply()
+            else:
+                node.apply_soon(self)
+        if ready.rounds or ready.dropped or ready.snapshots or ready.restore is not None:
+            self.apply()  # each of these looks at the rows
         for token, index in ready.rounds:
             assert index <= self.raft.applied, "a round is handed out when its index is applied"
             for request in self.rounds.pop(token, ()):
@@ -342,6 +292,12 @@ class Group:
                 node.reply(request, Refused(f"group {self.number}: {ready.refused}"))
 
     # -- applying ----------------------------------------------------------------------------------------------------
+
+    def apply(self) -> None:
+        """Apply what is committed and was handed out."""
+        backlog, self.backlog = self.backlog, []
+        for first, entries in backlog:
+            self._apply(first, entries)
 
     def _apply(self, first: int, entries: Sequence[Entry]) -> None:
         machine, waiting = self.machine, self.waiting
@@ -387,14 +343,3 @@ class Group:
             mark = encode_mark(self.replica, *marked)
             self.marked = marked
         self.node.state.seal(self.number, index, mark)
-
-
-def encode_mark(replica: int, configuration: Configuration, machine: bytes, base: tuple[int, int] = (0, 0)) -> bytes:
-    """A group's durable mark. `base` is (index, term) where its rows came without its log: a snapshot, a first mark."""
-    return encode_plain((replica, encode_configuration(configuration), machine, base))
-
-
-def decode_mark(mark: bytes) -> tuple[int, Configuration, bytes, Position]:
-    """(replica, configuration, the machine's mark, base)."""
-    replica, configuration, machine, base = decode_plain(mark)
-    return replica, decode_configuration(configuration), machine, Position(*base)

@@ -7,7 +7,6 @@ Read next: node/group.py, node/replicas.py, node/drivers/engine.py.
 
 import heapq
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import node.wire  # noqa: F401  (registers what Raft says with the codec)
@@ -37,31 +36,24 @@ from node.ports import (
     Kind,
     LinkDown,
     LinkUp,
-    Record,
     Restored,
     Role,
     StatePort,
     Synced,
 )
-from node.raft.messages import Message, Persisted, Ready, Received, Tick
+from node.raft.messages import Message, Ready, Received, Tick
+from node.records import Records
 from node.replicas import Replicas
 
 STEP_ROUNDS_MAX = 10_000
-
-
-@dataclass(slots=True)
-class _Pending:
-    """What waits for one record: (group, its last position then, promises)."""
-
-    rows: list[tuple[Group, Persisted, Sequence[tuple[int, Message]]]] = field(default_factory=list)
 
 
 class Host:
     """All groups of one node.
 
     1. A step never blocks and never loses an event.
-    2. A promise of a group leaves only when every record that holds something of that group is synced (traps 1).
-    3. Records are synced in their order; `_pending` holds those that are not yet.
+    2. What is to be made durable leaves a step before anything is applied: entries that are committed wait for the
+       next step (`_behind`), which comes at once, if this one has a record for the journal.
     """
 
     def __init__(
@@ -94,10 +86,8 @@ class Host:
         self._intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
         self._stirred: dict[int, None] = {}
-        self._record = Record(0)
-        self._sequence = 0
-        self._pending: dict[int, _Pending] = {}
-        self._gathering = _Pending()
+        self._records = Records(self)
+        self._behind: dict[Group, None] = {}  # groups with entries to apply
         self._timers: list[tuple[float, int]] = []
         self._alarms: list[tuple[float, int, Group, Hashable]] = []
         self._alarm_number = 0
@@ -108,7 +98,7 @@ class Host:
     def wake_at(self) -> float:
         """When `step` must be called next even if nothing happens, in seconds of the node's clock."""
         timers, alarms = self._timers, self._alarms
-        if self._due or self._moves:
+        if self._due or self._moves or self._behind:
             return self.now
         due = min(self.flows.wake_at, self.liveness.wake_at)
         if timers and timers[0][0] < due:
@@ -118,7 +108,7 @@ class Host:
     @property
     def syncing(self) -> bool:
         """Whether the journal has a record that it has not answered for."""
-        return bool(self._pending)
+        return self._records.syncing
 
     def hello(self) -> Hello:
         """What this node says first on a link."""
@@ -140,18 +130,18 @@ class Host:
             return effects
         self.now = self.flows.now = now
         self._tick, self._due = Tick(now), False
+        if self._behind:
+            self._catch_up()
         for event in events:
             _HANDLERS[type(event)](self, event, effects)
         self._clock()
         if self.settings.leases:
             self.liveness.tick()
         self._settle_down()
-        if self._record.groups:
-            self._sequence += 1
-            self._record.sequence = self._sequence
-            self._pending[self._sequence] = self._gathering
-            effects.record = self._record
-            self._record, self._gathering = Record(0), _Pending()
+        while self._behind and not self._records.gathered:
+            self._catch_up()
+            self._settle_down()
+        effects.record = self._records.take()
         self.outbox.empty_into(effects)
         effects.stop = self.stopped
         return effects
@@ -178,6 +168,14 @@ class Host:
             elif not self._inbox and not self._moves:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")
+
+    def _catch_up(self) -> None:
+        """Apply what is committed."""
+        behind, self._behind = self._behind, {}
+        for group in behind:
+            if self.replicas.holds(group):
+                self.touch(group)
+                group.apply()
 
     def _clock(self) -> None:
         """Timers of groups, flows and parked requests that are due."""
@@ -287,13 +285,7 @@ class Host:
             self.flows.lost(node)
 
     def _on_synced(self, event: Synced, _: Effects) -> None:
-        for sequence in sorted(each for each in self._pending if each <= event.sequence):
-            for group, persisted, promises in self._pending.pop(sequence).rows:
-                if self.replicas.holds(group):
-                    self.touch(group)
-                    group.raft.step(persisted)
-                    for target, message in promises:
-                        self.send_raft(group, target, message)
+        self._records.synced(event.sequence)
         self._intake.release()
 
     def _on_flushed(self, event: Flushed, _: Effects) -> None:
@@ -346,23 +338,15 @@ class Host:
 
     def persist(self, group: Group, change: GroupRecord, promises: Sequence[tuple[int, Message]]) -> None:
         """Put a change into this step's record; the promises leave when it is durable."""
-        self._record.groups.append(change)
-        last = group.raft.last
-        self._gathering.rows.append((group, Persisted(last.term, last.index), promises))
-        group.sequence = self._sequence + 1
+        self._records.persist(group, change, promises)
 
     def promise(self, group: Group, promises: Sequence[tuple[int, Message]]) -> None:
         """Send these when all that this group has asked to persist is durable."""
-        if group.sequence > self._sequence:
-            pending = self._gathering
-        elif group.sequence in self._pending:
-            pending = self._pending[group.sequence]
-        else:
-            for target, message in promises:
-                self.send_raft(group, target, message)
-            return
-        last = group.raft.last
-        pending.rows.append((group, Persisted(last.term, last.index), promises))
+        self._records.promise(group, promises)
+
+    def apply_soon(self, group: Group) -> None:
+        """The group has entries to apply: it is called back when what this step persists is on its way."""
+        self._behind[group] = None
 
     def start_group(self, parent: Group, effect: StartGroup) -> None:
         """A split made a right side."""
@@ -378,7 +362,7 @@ class Host:
 
     def forget(self, number: int) -> None:
         """A group's rows are gone, durably: its log counts for nothing."""
-        self._record.groups.append(GroupRecord(number, gone=True))
+        self._records.forget(number)
 
     def removed(self, group: Group) -> None:
         """The applied configuration does not name this replica any more."""

@@ -19,8 +19,9 @@ from node.config import (
 )
 from node.errors import RECOVER, DiskError
 from node.flow import Flow, Sleep
-from node.group import Group, decode_mark, encode_mark
+from node.group import Group
 from node.machine import StartGroup
+from node.mark import decode_mark, encode_mark
 from node.ports import Dumped, GroupRecord, JournalPort, Recovered, StatePort
 from node.raft.core import Raft
 from node.raft.membership import NOBODY, decode_configuration, members

@@ -6,9 +6,9 @@ from argosy.testing.disk import Disk, MemoryJournal
 from argosy.testing.rows import MemoryState
 from node.codec import decode, encode
 from node.config import Settings
-from node.group import encode_mark
 from node.host import Host
 from node.machine import Answer, Applied, Proposal, StartGroup
+from node.mark import encode_mark
 from node.messages import Done, NoGroup, NotLeader
 from node.ports import Assembly, Dumped, Flushed, Frame, Hello, Identity, Kind, LinkUp, Recovered, Role, Synced
 from node.raft.membership import encode_configuration
@@ -70,7 +70,7 @@ class Routes:
 class Node:
     """Node 2, with the leader's node at the other end of `LINK`. Time stands still unless `now` is moved."""
 
-    def __init__(self, leases: bool = False, **logs: Recovered) -> None:
+    def __init__(self, leases: bool = False, settings: Settings | None = None, **logs: Recovered) -> None:
         disk = Disk()
         disk.logs.update({int(number[1:]): log for number, log in logs.items()})
         disk.marks[GROUP] = (1, encode_mark(2, TWO, b"echo", FIRST))
@@ -79,7 +79,7 @@ class Node:
         assembly = Assembly(Echo, {}, lambda count: iter(()), Routes())  # type: ignore[arg-type]
         journal = MemoryJournal(disk, later, lambda: 0.0)
         identity = Identity(b"c" * 16, 2, 1, "n2:1")
-        self.host = Host(identity, journal, self.state, assembly, lambda: 0.5, Settings(leases=leases), 0.0)
+        self.host = Host(identity, journal, self.state, assembly, lambda: 0.5, settings or Settings(leases=leases), 0.0)
         self.first = self.step(LinkUp(LINK, Hello(Role.NODE, b"c" * 16, 1, 1, "n1:1", ())))
 
     def step(self, *events: Any) -> Any:
@@ -115,6 +115,23 @@ def test_an_entry_is_applied_only_when_the_own_journal_holds_it():
     assert (raft.commit, raft.applied) == (2, 1)
     node.step(Synced(effects.record.sequence))
     assert raft.applied == 2
+
+
+def test_what_is_to_be_durable_leaves_before_what_is_committed_is_applied():
+    node = Node(settings=Settings(leases=False, apply_later_entries=1))
+    raft = node.host.replicas.groups[GROUP].raft
+    first = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"))
+    node.step(Synced(first.record.sequence))
+    second = node.append(Position(2, 1), Entry(1, EntryKind.COMMAND, b"y"), commit=2)
+    assert second.record is not None
+    assert (raft.commit, raft.applied) == (2, 1)
+    assert node.host.wake_at <= 0.0, "the rest is due at once"
+    node.step()
+    assert raft.applied == 2
+    assert node.host.wake_at > 0.0
+    node.step(Synced(second.record.sequence))
+    assert node.append(Position(3, 1), commit=3).record is None
+    assert raft.applied == 3, "nothing is to be made durable, so nothing is waited for"
 
 
 def test_a_log_is_forgotten_only_when_the_tombstone_is_durable():

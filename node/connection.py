@@ -45,7 +45,7 @@ class Connection:
         self.dirty = False
         self.writing = False
 
-    def keep(self, frames: list[bytes]) -> int:
+    def keep(self, *frames: bytes) -> int:
         """Put frames into the outbox; returns the bytes that wait now."""
         for frame in frames:
             self.outbox.append(frame)

@@ -17,31 +17,24 @@ NUMBER_MAX = (1 << 63) - 1
 
 def read_requests(link: int, payload: Any, now: float) -> list[Request]:
     """REQUESTS: ((copy, group, span, body), …)."""
-    requests = []
-    for row in _rows(payload, 4):
-        copy, group, span, body = row
-        _require(type(copy) is int and type(group) is int and type(span) is int and type(body) is bytes, row)
-        requests.append(Request(link, copy, group, span, body, decode(body), now))
-    return requests
+    return [
+        Request(link, copy, group, span, body, decode(body), now)
+        for copy, group, span, body in _rows(payload, (int, int, int, bytes))
+    ]
 
 
 def read_replies(payload: Any) -> list[tuple[int, Any]]:
     """REPLIES: ((copy, body), …)."""
-    replies = []
-    for row in _rows(payload, 2):
-        copy, body = row
-        _require(type(copy) is int and type(body) is bytes, row)
-        replies.append((copy, decode(body)))
-    return replies
+    return [(copy, decode(body)) for copy, body in _rows(payload, (int, bytes))]
 
 
 def read_raft(payload: Any) -> list[tuple[int, int, int, Message]]:
     """RAFT: ((group, source replica, target replica, body), …)."""
     rows = []
-    for row in _rows(payload, 4):
+    for row in _rows(payload, (int, int, int, bytes)):
         group, source, target, body = row
-        _require(all(type(each) is int and 0 <= each <= NUMBER_MAX for each in row[:3]) and type(body) is bytes, row)
         message = decode(body)
+        _require(min(group, source, target) >= 0 and max(group, source, target) <= NUMBER_MAX, row)
         _require(isinstance(message, Message), row)
         rows.append((group, source, target, message))
     return rows
@@ -64,9 +57,13 @@ def read_chunk(payload: Any) -> tuple[int, int, int, int, bytes, int]:
     return payload
 
 
-def _rows(payload: Any, width: int) -> Any:
-    if type(payload) is not tuple or any(type(row) is not tuple or len(row) != width for row in payload):
-        raise Malformed(f"a frame's payload is not made of rows of {width}")
+def _rows(payload: Any, form: tuple[type, ...]) -> Any:
+    """The payload, if it is a tuple of tuples whose fields have these types."""
+    if type(payload) is not tuple:
+        raise Malformed("a frame's payload is not made of rows")
+    for row in payload:
+        if type(row) is not tuple or tuple(map(type, row)) != form:
+            raise Malformed(f"a row of a frame does not have the promised form: {str(row)[:80]}")
     return payload
 
 

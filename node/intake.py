@@ -41,7 +41,7 @@ class Intake:
         """The journal has answered."""
         held, self._held = self._held, []
         for request in held:
-            self._begin(request)
+            self._begin(request, "command")
 
     def take(self, request: Request) -> None:
         """Send a request on its way."""
@@ -51,16 +51,16 @@ class Intake:
         elif sort == "command" and self._host.syncing:
             self._held.append(request)
         else:
-            self._begin(request)
+            self._begin(request, sort)
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: Request, sort: str | None) -> None:
         host, message = self._host, request.message
         group = host.replicas.groups.get(request.group)
         if group is None:
             host.reply(request, self._elsewhere(request))
             return
         host.touch(group)
-        if getattr(message, "sort", None) is None:
+        if sort is None:
             self._order(group, request)
         elif message.wants_tick and not request.tick:
             self._ticking.append((group, request))
@@ -113,11 +113,15 @@ class Intake:
                 raise error
             if first is None:
                 return
+            last = None
             for place, (group, request) in enumerate(rows):
                 request.tick = first + (place << 16)
-                if host.replicas.holds(group):
+                if group is not last:
+                    if not host.replicas.holds(group):
+                        continue
                     host.touch(group)
-                    group.take(request)
+                    last = group
+                group.take(request)
 
         host.start(self._ticks(len(rows)), got)
 

@@ -332,7 +332,7 @@ class Links:
         if link is None or not link.up:
             return False
         try:
-            waiting = link.keep(encode_frames(kind, payload))
+            waiting = link.keep(*encode_frames(kind, payload))
         except ValueError as error:
             self._drop(link, str(error))
             return False
@@ -360,7 +360,7 @@ class Links:
             self._drop(link, "we hung up")
 
     def _say(self, link: Connection, kind: int, payload: Any) -> None:
-        link.keep([encode_frame(kind, payload)])
+        link.keep(encode_frame(kind, payload))
         if not link.dirty:
             link.dirty = True
             self._dirty.append(link)

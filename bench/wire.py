@@ -15,7 +15,7 @@ from node.messages import Busy, NoGroup, NotLeader
 from node.ports import Hello, Kind, Role
 from ranges.keys import USER
 from ranges.messages import NotYet, StaleSpan
-from txn.commands import Put
+from txn.puts import Put
 from txn.queries import Read
 from txn.replies import Committed, Values
 

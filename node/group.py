@@ -10,6 +10,7 @@ from typing import Any
 
 from node.config import REQUEST_SECONDS
 from node.holder import Holder
+from node.joining import Admitted, entries, outcomes
 from node.machine import Answer, Applied, Machine, Proposal, Request, Wait
 from node.mark import encode_mark
 from node.messages import Busy, Done, NotLeader, Refused
@@ -67,7 +68,7 @@ class Group:
         self.nodes: dict[int, int] = {}  # replica -> node, of senders that the configuration does not name
         self.waiting: dict[int, Request] = {}
         self.backlog: list[tuple[int, Sequence[Entry]]] = []  # committed entries that are not applied yet
-        self.proposals: list[tuple[bytes, Request]] = []
+        self.proposals: list[Admitted] = []
         self.reading: list[Request] = []
         self.rounds: dict[int, list[Request]] = {}
         self.parked: dict[Hashable, list[tuple[Request, Any]]] = {}
@@ -112,7 +113,7 @@ class Group:
             return
         outcome = machine.admit(request, node.now)
         if type(outcome) is Proposal:
-            self.proposals.append((outcome.stamp + request.body, request))
+            self.proposals.append((outcome, request))
         elif type(outcome) is Answer:
             node.reply(request, outcome.reply)
         else:
@@ -212,8 +213,9 @@ class Group:
                 self.node.reply(request, self.not_leader())
             return
         index = self.raft.last.index
-        self.raft.step(Propose([body for body, _ in rows]))
-        for _, request in rows:
+        made = entries(rows)
+        self.raft.step(Propose([body for body, _ in made]))
+        for _, request in made:
             index += 1
             self.waiting[index] = request
         assert index == self.raft.last.index, "the core appended all or nothing"
@@ -296,8 +298,8 @@ class Group:
     def apply(self) -> None:
         """Apply what is committed and was handed out."""
         backlog, self.backlog = self.backlog, []
-        for first, entries in backlog:
-            self._apply(first, entries)
+        for first, committed in backlog:
+            self._apply(first, committed)
 
     def _apply(self, first: int, entries: Sequence[Entry]) -> None:
         machine, waiting = self.machine, self.waiting
@@ -312,7 +314,11 @@ class Group:
                     self.node.state.seal(self.number, index - 1, None)
                     for effect in applied.effects:
                         self.node.start_group(self, effect)
-                self._answer(request, applied)
+                if request is not None:
+                    for each, outcome in outcomes(request, applied):
+                        self._answer(each, outcome)
+                for token in applied.wakes:
+                    self.wake(token)
             elif entry.kind == Kind.CONFIGURATION:
                 self.configuration = machine.configuration = decode_configuration(entry.body)
                 configured = True
@@ -325,14 +331,11 @@ class Group:
             if all(each.replica != self.replica for each in members(self.configuration)):
                 self.node.removed(self)
 
-    def _answer(self, request: Request | None, applied: Applied) -> None:
-        if request is not None:
-            if applied.wait is not None:
-                self.park(request, applied.wait, applied.reply)
-            else:
-                self.node.reply(request, applied.reply)
-        for token in applied.wakes:
-            self.wake(token)
+    def _answer(self, request: Request, applied: Applied) -> None:
+        if applied.wait is not None:
+            self.park(request, applied.wait, applied.reply)
+        else:
+            self.node.reply(request, applied.reply)
 
     def _seal(self, index: int) -> None:
         """One atomic batch: rows, applied index, and the mark if it has changed (traps 4)."""

@@ -5,7 +5,7 @@ Does not own any meaning: floor 1 keeps an ordered map of bytes, its rows addres
 never a prefix of another head) and a tail (what sorts within the key). Read next: node/group.py.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ class Request:
     """One copy of a client's or a node's message, from its arrival to its reply.
 
     `tick` is the timestamp fetched for it after it arrived (0: none yet); `since` is when it arrived, in
-    seconds of the node's clock.
+    seconds of the node's clock. With `shares` it stands for these, whose changes share one log entry.
     """
 
     link: int
@@ -53,13 +53,27 @@ class Request:
     message: Any
     since: float
     tick: int = 0
+    shares: "Sequence[Request]" = ()
+
+
+class Joint(Protocol):
+    """The message of an entry that several requests share."""
+
+    def outcomes(self, applied: "Applied", shares: Sequence[Request]) -> "Iterable[Applied]":
+        """For each of them, what applying the entry gave; asked only where they wait."""
+        ...
 
 
 @dataclass(slots=True)
 class Proposal:
-    """Admitted: the leader's stamp, which stands before the command's bytes in the log entry."""
+    """Admitted: the leader's stamp, which stands before the command's bytes in the log entry.
+
+    With `joins`, neighbours that have the same may share an entry (node/joining.py): called with all of them, as
+    (proposal, request), it returns the entry's body and the message in it.
+    """
 
     stamp: bytes
+    joins: Callable[[Sequence[Any]], tuple[bytes, Joint]] | None = None
 
 
 @dataclass(slots=True)
@@ -98,13 +112,15 @@ class StartGroup:
 class Applied:
     """What applying one entry gave: the same reply and effects on every replica.
 
-    `wakes` are tokens; `wait`, if any, delays the reply on the leader until the token is woken.
+    `wakes` are tokens; `wait`, if any, delays the reply on the leader until the token is woken. Of an entry that
+    requests share, `waits` has the waits of some, by their places.
     """
 
     reply: Any
     wakes: Sequence[Hashable] = ()
     effects: Sequence[StartGroup] = ()
     wait: Wait | None = None
+    waits: Mapping[int, Wait] | None = None
 
 
 class Machine(Protocol):

@@ -76,6 +76,11 @@ def _span(mark: bytes) -> tuple[bytes, bytes]:
     return keys[:first], keys[first:]
 
 
+def stamp(span_version: int, commit: int = 0, tick: int = 0, further: int = 0) -> bytes:
+    """What stands before the command of every entry; so many further timestamps follow it."""
+    return _stamp.pack(commit, tick, span_version, further)
+
+
 class RangeMachine:
     """One range: `node.machine.Machine` over versioned rows.
 
@@ -205,9 +210,9 @@ class RangeMachine:
         return StaleSpan((self.descriptor,) if self._right is None else (self.descriptor, self._right))
 
     def propose(self, request: Request, commit: int = 0, commits: Sequence[int] = ()) -> Proposal:
-        """The stamp of an admitted command."""
-        stamp = _stamp.pack(commit, request.tick, request.span, len(commits))
-        return Proposal(stamp + Struct(f">{len(commits)}Q").pack(*commits) if commits else stamp)
+        """An admitted command."""
+        first = stamp(request.span, commit, request.tick, len(commits))
+        return Proposal(first + Struct(f">{len(commits)}Q").pack(*commits) if commits else first)
 
     def wait_settled(self, intent: Intent, seconds: float = SETTLE_WAIT_SECONDS) -> Wait:
         """Wait until somebody's intent is settled, which a flow behind sees to."""
@@ -241,7 +246,7 @@ class RangeMachine:
             woken = command.release(memory, commit, commits)
             if woken:
                 tokens = [("key", key) for key in woken]
-                applied = Applied(applied.reply, (*applied.wakes, *tokens), applied.effects, applied.wait)
+                applied.wakes = (*applied.wakes, *tokens)
         return applied
 
     def settled(self, key: bytes, name: bytes) -> Sequence[Hashable]:

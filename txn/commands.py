@@ -1,9 +1,9 @@
-"""The commands that write: one-shot puts, writes to one range, intents in several (C2, C2a, C3).
+"""The commands that write for transactions: writes to one range, intents in several (C2, C3).
 
-Owns their messages and the order of their checks; class tags 128 to 130. A command never raises and never reads
-a clock; of several copies one at most is carried out. Does not own what ends an attempt (txn/endings.py),
-leader memory (ranges/floors.py), rows (ranges/mvcc.py) or who sends what when (txn/coordinator.py).
-Read next: txn/endings.py.
+Owns their messages and the order of their checks; class tags 129 and 130. A command never raises and never reads
+a clock; of several copies one at most is carried out. Does not own one-shot puts (txn/puts.py), what ends an
+attempt (txn/endings.py), leader memory (ranges/floors.py), rows (ranges/mvcc.py) or who sends what when
+(txn/coordinator.py). Read next: txn/puts.py.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from node.codec import message
 from node.machine import Answer, Applied, Proposal, Request, Wait
-from ranges.config import ID_BYTES, KEY_BYTES_MAX, SETTLE_WAIT_SECONDS, VALUE_BYTES_MAX
+from ranges.config import ID_BYTES, SETTLE_WAIT_SECONDS
 from ranges.floors import LeaderMemory
 from ranges.keys import head, is_key
 from ranges.machine import RangeMachine
@@ -47,73 +47,6 @@ class Command:
 
 
 # -- one range -----------------------------------------------------------------------------------------------------
-
-
-@message(128)
-@dataclass(frozen=True, slots=True)
-class Put(Command):
-    """One-shot put, or delete where `value` is None (C2a). S and A are the tick that its node takes for the copy.
-
-    `born` is the largest tick that the client knew when it made the id, the same in every copy.
-    -> Committed, IsAborted, Locked, Pushed or TooOld.
-    """
-
-    id: bytes
-    born: int
-    key: bytes
-    value: bytes | None
-    wants_tick: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        key, value = self.key, self.value
-        # In the open, since every put passes here on every replica; most keys are far below the limit.
-        if (
-            len(self.id) != ID_BYTES
-            or self.born < 0
-            or not (0 < len(key) <= KEY_BYTES_MAX // 2 or is_key(key))
-            or (value is not None and len(value) > VALUE_BYTES_MAX)
-        ):
-            raise ValueError("a put needs an id of 16 bytes, its born, and a key and value within their limits")
-
-    def within(self, start: bytes, end: bytes) -> bool:
-        """Is its key here?"""
-        return start <= self.key < end
-
-    def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:
-        """F4 by `born`, C6, C_k."""
-        tick, key = request.tick, self.key
-        if self.born <= machine.closed and machine.closed:
-            return Answer(TooOld(tick))
-        row, newest = machine.rows.standing(head(key))
-        if row is not None:
-            return machine.wait_settled(intent_from(key, row))
-        memory = machine.leading
-        commit = memory.choose(key, tick, tick, newest)
-        if not commit:
-            return Answer(Pushed())
-        memory.register(key, commit)
-        return machine.propose(request, commit)
-
-    def apply(self, machine: RangeMachine, commit: int, tick: int, commits: Sequence[int]) -> Applied:
-        """C2's checks in their order; V is empty."""
-        if self.born <= machine.closed and machine.closed:
-            return Applied(TooOld(tick))
-        rows, escaped, name = machine.rows, head(self.key), self.id
-        own, barred, row, newest = rows.survey(escaped, name, self.born)
-        if own:
-            return Applied(Committed(own))
-        if barred:
-            return Applied(IsAborted())
-        if row is not None:
-            return locked(machine, intent_from(self.key, row))
-        if newest >= commit:
-            return Applied(Pushed())
-        rows.put_version(escaped, commit, name, self.value)
-        return Applied(Committed(commit))
-
-    def release(self, memory: LeaderMemory, commit: int, commits: Sequence[int]) -> Sequence[bytes]:
-        """Its key."""
-        return (self.key,) if memory.release(self.key, commit) else ()
 
 
 @message(129)

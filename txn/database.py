@@ -11,10 +11,10 @@ from typing import TypeVar
 from node.flow import Flow, Gather, Send, Sleep
 from ranges.keys import SUBSTEP_LAST, USER
 from ranges.router import TRY_SECONDS, Call, Router
-from txn.commands import Put
 from txn.committing import Committing, Names, out_of_time
 from txn.config import DEADLINE_SECONDS
 from txn.errors import Aborted, BadInput, Unavailable
+from txn.puts import Put
 from txn.queries import Read
 from txn.replies import BelowSafe, Committed, IsAborted, TooOld, Values
 from txn.transaction import Row, Space, Transaction, check_value

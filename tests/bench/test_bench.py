@@ -10,7 +10,7 @@ from bench.wire import Cut
 from node.codec import encode
 from node.messages import NotLeader
 from ranges.keys import USER
-from txn.commands import Put
+from txn.puts import Put
 from txn.queries import Read
 from txn.replies import Committed, Values
 

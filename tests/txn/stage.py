@@ -10,6 +10,7 @@ from typing import Any
 
 from node.codec import encode
 from node.flow import Flow
+from node.joining import entries, outcomes
 from node.machine import Answer, Proposal, Request, Wait
 from ranges.admin import Split, SplitDone
 from ranges.descriptor import Descriptor
@@ -20,8 +21,9 @@ from tests.golden import Verb
 from tests.ranges.fakes import FakeView
 from txn import replies
 from txn.closing import Close, Collect, RaiseSafe
-from txn.commands import Prewrite, Put, Write
+from txn.commands import Prewrite, Write
 from txn.endings import Bar, Settle, Verdict
+from txn.puts import Put
 from txn.queries import Attempt, Check, Fate, Intents, Read, Scan
 
 STAMP = Struct(">QQII")
@@ -103,8 +105,8 @@ class Replicas:
         request = Request(0, 1, self.group, version, encode(message), message, 0.0, tick)
         outcome = (self.leader.admit if message.sort == "command" else self.leader.read)(request, now)
         if type(outcome) is Proposal:
-            self.log.append((outcome.stamp + request.body, request))
-            return f"r{self.group} ← {title(message)}{stamped(outcome.stamp)}"
+            self.log += entries([(outcome, request)])
+            return f"r{self.group} ← {title(message)}{stamped(*self.log[-1])}"
         if type(outcome) is Wait:
             return f"r{self.group} parks {title(message)} on {token_of(outcome.token)}"
         assert type(outcome) is Answer, outcome
@@ -117,12 +119,14 @@ class Replicas:
         assert applied.reply == elsewhere.reply and applied.effects == elsewhere.effects
         assert self.leader.mark() == self.follower.mark()
         assert self.views[0].values == self.views[1].values
+        effects, wakes = applied.effects, applied.wakes
+        ((request, applied),) = outcomes(request, applied)
         self.stage.learn(request.message, applied.reply)
-        for effect in applied.effects:
+        for effect in effects:
             self.stage.ranges.append(Replicas(self.stage, effect.group, effect.mark, self.views))
             self.stage.ranges[-1].elect()
         wait = f", parks on {token_of(applied.wait.token)}" if applied.wait else ""
-        wakes = "".join(f", wakes {token_of(token)}" for token in applied.wakes)
+        wakes = "".join(f", wakes {token_of(token)}" for token in wakes)
         return f"r{self.group} ⇨ {title(request.message)}: {reply_of(applied.reply)}{wait}{wakes}"
 
 
@@ -135,9 +139,11 @@ def title(message: Any) -> str:
     return type(message).__name__ + (f" {name_of(message.id)}" if hasattr(message, "id") else "")
 
 
-def stamped(stamp: bytes) -> str:
-    commit, _, _, count = STAMP.unpack_from(stamp)
-    commits = Struct(f">{count}Q").unpack_from(stamp, STAMP.size) if count else (commit,)
+def stamped(body: bytes, request: Request) -> str:
+    commit, _, _, count = STAMP.unpack_from(body)
+    commits = Struct(f">{count}Q").unpack_from(body, STAMP.size) if count else (commit,)
+    if request.shares:
+        commits = request.message.commits
     return "" if not any(commits) else f" C={' '.join(map(time_of, commits))}"
 
 

@@ -66,7 +66,7 @@ class Strikes:
             self.answers[self.sequence] = lambda _: None
             outcome = group.machine.admit(request, self.now)
             if type(outcome) is Proposal:
-                self.propose(group, outcome.stamp + request.body, request)
+                self.propose(group, outcome, request)
 
     def strike_collections(self) -> None:
         """F5, up to this moment, by any node: whatever is under way is too old from then on."""

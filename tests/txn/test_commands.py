@@ -5,53 +5,36 @@ from typing import Any
 
 import pytest
 
-from node.codec import decode, encode, encode_plain, tags
+from node.codec import decode, encode, encode_plain
 from node.errors import Malformed
-from node.flow import Flow
-from node.machine import Answer, Applied, Proposal, Request, Wait
+from node.machine import Answer, Applied, Request, Wait
 from ranges.config import KEY_BYTES_MAX, SETTLE_WAIT_SECONDS, VALUE_BYTES_MAX
 from ranges.keys import SUBSTEP_LAST, TICK, USER, head
 from ranges.machine import RangeMachine, first_mark
 from ranges.messages import Intent
 from tests.ranges.fakes import FakeView
+from tests.txn.led import (
+    KEY,
+    NOW,
+    ONE,
+    OTHER,
+    TWO,
+    admit,
+    applied,
+    asked,
+    carried_out,
+    class_tag,
+    leader,
+    no_settling,
+    no_tick,
+    run,
+)
 from txn import replies
 from txn.closing import Close, Collect, RaiseSafe
-from txn.commands import Prewrite, Put, Write
+from txn.commands import Prewrite, Write
 from txn.config import GRACE_SECONDS
 from txn.endings import Bar, Settle, Verdict
-
-ONE, TWO = b"1" * 16, b"2" * 16
-KEY, OTHER = USER + b"k", USER + b"l"
-NOW = 9 * TICK
-
-
-def no_settling(intent: Intent) -> Flow[None]:
-    return
-    yield
-
-
-def no_tick() -> Flow[int | None]:
-    return None
-    yield
-
-
-def leader() -> RangeMachine:
-    machine = RangeMachine(1, FakeView(), first_mark(b"\x01", b"\xff"), no_settling, no_tick)
-    machine.lead(1)
-    machine.leading.open = True
-    return machine
-
-
-def admit(machine: RangeMachine, message: Any, tick: int = NOW) -> Any:
-    request = Request(0, 1, 1, machine.span_version, encode(message), message, 0.0, tick)
-    return machine.admit(request, 0.0)
-
-
-def run(machine: RangeMachine, message: Any, tick: int = NOW) -> Any:
-    outcome = admit(machine, message, tick)
-    if type(outcome) is not Proposal:
-        return outcome.reply
-    return machine.apply(outcome.stamp + encode(message), None).reply
+from txn.puts import Put
 
 
 def write(name: bytes = ONE, start: int = NOW, **fields: Any) -> Write:
@@ -72,8 +55,7 @@ def test_a_version_at_or_above_the_timestamp_is_pushed_at_application(message: A
     for newest, expected in ((NOW, True), (NOW + 1, True), (NOW - 1, False)):
         machine = leader()
         machine.rows.put_version(head(KEY), newest, TWO, b"other")
-        applied = message.apply(machine, NOW, NOW, (NOW,))
-        assert (type(applied.reply) is replies.Pushed) == expected
+        assert (type(applied(machine, message, NOW)) is replies.Pushed) == expected
         assert len(machine.rows.view.values) == 1 + (not expected)
 
 
@@ -103,7 +85,7 @@ def test_every_check_comes_before_the_next_one(message: Any) -> None:
         lambda: rows.settle(KEY, TWO, 0),
         lambda: None,
     ):
-        seen.append(type(message.apply(machine, commit, NOW, (commit,)).reply))
+        seen.append(type(applied(machine, message, commit)))
         take_away()
     own = replies.Prewritten if type(message) is Prewrite else replies.Committed
     last = replies.Conflict if read else replies.Pushed
@@ -215,10 +197,10 @@ def test_a_put_walks_over_its_key_once_at_each_door(keys: list[int]) -> None:
     assert type(view) is FakeView
     for at in keys:
         machine.rows.put_version(head(KEY), at, TWO, b"")
-    message = Put(ONE, TICK, KEY, b"v")
-    proposal = admit(machine, message)
+    request = asked(machine, Put(ONE, TICK, KEY, b"v"))
+    proposal = machine.admit(request, 0.0)
     assert view.walks == 1
-    machine.apply(proposal.stamp + encode(message), None)
+    carried_out(machine, [(proposal, request)])
     assert view.walks == 2
 
 
@@ -227,7 +209,7 @@ def test_nothing_is_closed_before_the_first_collection_for_whoever_knows_no_tick
     assert run(machine, Put(ONE, 0, KEY, b"v")) == replies.Committed(NOW)
     machine.raise_closed(1)
     assert run(machine, Put(TWO, 0, KEY, b"v")) == replies.TooOld(NOW)
-    assert Put(TWO, 0, KEY, b"v").apply(machine, NOW + 1, NOW, ()).reply == replies.TooOld(NOW)
+    assert applied(machine, Put(TWO, 0, KEY, b"v"), NOW + 1) == replies.TooOld(NOW)
 
 
 def test_a_follower_gives_no_wait_with_locked() -> None:
@@ -361,11 +343,6 @@ BAD: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
 def test_what_nobody_should_send_is_malformed(make: Any, fields: tuple[Any, ...]) -> None:
     with pytest.raises(Malformed):
         decode(encode_plain((class_tag(make), *fields)))
-
-
-def class_tag(make: Any) -> int:
-    """The class tag, from the table of tags."""
-    return next(tag for tag, name in tags().items() if name == make.__qualname__)
 
 
 def test_a_message_beyond_a_limit_cannot_be_made() -> None:

@@ -7,10 +7,10 @@ from ranges.keys import SUBSTEP_LAST
 from ranges.messages import Intent
 from tests.ranges.played import Played, scripted
 from tests.txn.world import Faults, World
-from txn.commands import Put
 from txn.database import LOAD_ROWS, Database, backoff
 from txn.endings import Bar
 from txn.errors import Aborted, BadInput, OutcomeUnknown, Unavailable
+from txn.puts import Put
 from txn.queries import Read
 from txn.replies import Barred, BarRefused, BelowSafe, Committed, IsAborted, Locked, Pushed, TooOld, Values
 from txn.transaction import Transaction

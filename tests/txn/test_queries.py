@@ -13,7 +13,7 @@ from ranges.keys import TICK, USER, head
 from ranges.machine import RangeMachine, first_mark
 from ranges.messages import Intent, StaleSpan
 from tests.ranges.fakes import FakeView
-from tests.txn.test_commands import ONE, TWO, class_tag, no_settling, no_tick
+from tests.txn.led import ONE, TWO, class_tag, no_settling, no_tick
 from txn import queries, replies
 from txn.queries import Attempt, Check, Fate, Intents, Read, Scan
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from node.codec import decode, encode
 from node.flow import Flow
+from node.joining import entries, outcomes
 from node.machine import Answer, Proposal, Request, StartGroup, Wait
 from node.messages import NoGroup, NotLeader
 from node.raft.messages import Configuration, Member
@@ -237,7 +238,7 @@ class World(Strikes):
         machine = group.machine
         outcome = (machine.admit if request.message.sort == "command" else machine.read)(request, self.now)
         if type(outcome) is Proposal:
-            self.propose(group, outcome.stamp + request.body, request)
+            self.propose(group, outcome, request)
         elif type(outcome) is Answer:
             self.reply(request, outcome.reply)
         else:
@@ -289,7 +290,8 @@ class World(Strikes):
         group = self.groups[number] = Group(number, machine, 0)
         return group
 
-    def propose(self, group: Group, body: bytes, request: Request) -> None:
+    def propose(self, group: Group, proposal: Proposal, request: Request) -> None:
+        ((body, request),) = entries([(proposal, request)])
         group.log.append((body, request, group.term))
         self.after(self.rng.expovariate(1 / self.faults.slow), lambda: self.apply(group))
 
@@ -300,11 +302,11 @@ class World(Strikes):
         body, request, term = group.log.pop(0)
         ours = request if term == group.term else None
         applied = group.machine.apply(body, ours)
-        if ours is not None:
-            if applied.wait is not None and group.serves:
-                self.park(group, ours, applied.wait, applied.reply)
+        for each, outcome in outcomes(ours, applied) if ours is not None else ():
+            if outcome.wait is not None and group.serves:
+                self.park(group, each, outcome.wait, outcome.reply)
             else:
-                self.reply(ours, applied.reply)
+                self.reply(each, outcome.reply)
         for effect in applied.effects:
             self.begin_right(effect, group.leader)
         if applied.effects:

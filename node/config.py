@@ -36,7 +36,7 @@ class Settings:
     support_every_seconds: float = 0.2
     clock_rate_error: float = 0.001  # rho of leases.md
     leases: bool = True
-    apply_later_entries: int = 64  # so many take a millisecond: what a step persists leaves before they are applied
+    apply_later_bytes: int = 2048  # applying more takes a millisecond: what a step persists leaves before that
 
 
 assert ENTRY_BYTES_MAX < FRAME_BYTES_MAX

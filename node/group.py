@@ -272,7 +272,7 @@ class Group:
             node.send_raft(self, target, message)
         if ready.committed:
             self.backlog.append((ready.commit_first, ready.committed))
-            if len(ready.committed) < node.settings.apply_later_entries:
+            if sum([len(entry.body) for entry in ready.committed]) < node.settings.apply_later_bytes:
                 self.apply()
             else:
                 node.apply_soon(self)

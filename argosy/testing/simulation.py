@@ -31,7 +31,7 @@ from txn.settling import Settling
 CLUSTER = b"simulated world."
 THINK_SECONDS = 0.15  # between two operations of one client, on average
 DEADLINE_SECONDS = (1.0, 3.0, 10.0)  # of a client's operations: short ones end more often in an unknown outcome
-APPLY_LATER_ENTRIES = (1, 64)
+APPLY_LATER_BYTES = (0, 2048)
 ELECTION_SECONDS = (0.25, 0.6)  # the least election timeout: a short one has promises put to the test
 FORM_SECONDS = 60.0  # until all nodes are members, at most
 CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
@@ -80,7 +80,7 @@ class Simulation:
         self.cluster.order_replica = self._order_replica
         self.cluster.order_collection = self._order_collection
         self.settings = Settings(
-            election_seconds_min=chance.choice(ELECTION_SECONDS), apply_later_entries=APPLY_LATER_ENTRIES[seed % 2]
+            election_seconds_min=chance.choice(ELECTION_SECONDS), apply_later_bytes=APPLY_LATER_BYTES[seed % 2]
         )
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()

@@ -118,7 +118,7 @@ def test_an_entry_is_applied_only_when_the_own_journal_holds_it():
 
 
 def test_what_is_to_be_durable_leaves_before_what_is_committed_is_applied():
-    node = Node(settings=Settings(leases=False, apply_later_entries=1))
+    node = Node(settings=Settings(leases=False, apply_later_bytes=0))
     raft = node.host.replicas.groups[GROUP].raft
     first = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"))
     node.step(Synced(first.record.sequence))

@@ -124,9 +124,10 @@ def _goal(draft: Draft, cell: Cell) -> tuple[int, ...]:
         if node is None:
             break
         keep.append(node)
-    # Where there is nowhere to go, replicas stay where they are: a node that drains before one that is dead.
+    # Where there is nowhere to go, replicas stay where they are: first with who is heard, since no change is agreed
+    # on without a majority of them; then on a node that drains before one that is removed or dead.
     rest = [node for node in cell.voters if draft.is_leaving(node)]
-    for node in sorted(rest, key=lambda node: (_is_lost(draft, node), node)):
+    for node in sorted(rest, key=lambda node: (not draft.is_heard(node), _is_lost(draft, node), node)):
         if len(keep) < draft.wanted(cell):
             keep.append(node)
     if len(keep) % 2 == 0 and keep[-1] not in cell.voters:  # never two voters for long (design 9.3)

@@ -53,6 +53,17 @@ def test_moves_come_to_an_end_and_leave_all_that_is_wanted(toy: Toy) -> None:
     assert not {group for group in picture.large if not picture.cell(group).learners}  # type: ignore[union-attr]
 
 
+def test_a_range_that_shrinks_on_nodes_that_all_leave_stays_with_one_that_is_heard() -> None:
+    toy = Toy(0, Rules(replicas=1, split_bytes=1000))
+    toy.node(1, state="draining", silent=1e6)
+    toy.node(2, state="removed")
+    toy.node(3, state="removed")
+    toy.range(1, 1, 2, 3, leader=2)
+    toy.until_quiet()
+    (cell,) = toy.picture.cells
+    assert cell.voters == (2,)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(3, 6), st.lists(st.tuples(st.integers(0, 19), st.integers(0, 5)), max_size=40))
 def test_a_healthy_cluster_ends_even(nodes: int, ranges: list[tuple[int, int]]) -> None:

@@ -16,6 +16,7 @@ OVERLAY_BYTES_MAX = 512 << 20
 OVERLAY_ROWS_MAX = 1_000_000
 SNAPSHOT_CHUNK_BYTES = 1 << 20
 LOG_KEPT_ENTRIES = 20_000  # per group, of what the state holds already, for followers that lag
+LOG_KEPT_BYTES = 16 << 20  # likewise; whoever lags by more gets a snapshot
 LINK_HANDSHAKE_SECONDS = 5.0
 LINKS_HALF_OPEN_MAX = 256
 REQUEST_SECONDS = 10.0

@@ -14,6 +14,7 @@ from node.config import (
     DUMP_RETRY_SECONDS,
     ENTRIES_PER_APPEND_MAX,
     IN_FLIGHT_APPENDS_MAX,
+    LOG_KEPT_BYTES,
     LOG_KEPT_ENTRIES,
     Settings,
 )
@@ -233,7 +234,8 @@ class Replicas:
         group.flushed = index
         kept = index
         if group.raft.role == Role.LEADER:
-            kept = min([index, *(max(each.match, index - LOG_KEPT_ENTRIES) for each in group.raft.status().progress)])
+            least = index - min(LOG_KEPT_ENTRIES, group.raft.log.within(index, LOG_KEPT_BYTES))
+            kept = min([index, *(max(each.match, least) for each in group.raft.status().progress)])
         if kept > group.raft.log.base.index:
             self._host.touch(group)
             group.raft.step(Compact(kept))

@@ -121,6 +121,16 @@ class Log:
         place = bisect_right(self.entries, term, 0, max(place, 0), key=_term)
         return Position(self.offset + place, self.entries[place - 1][0] if place else self.base_term)
 
+    def within(self, index: int, bytes_max: int) -> int:
+        """How many entries, the last of them at `index`, have together at most so many bytes."""
+        count = 0
+        for entry in reversed(self.entries[: index - self.offset]):
+            bytes_max -= len(entry[2])
+            if bytes_max < 0:
+                break
+            count += 1
+        return count
+
     def compact(self, index: int) -> None:
         """Forget the entries up to `index`."""
         term = self.term(index)

@@ -124,3 +124,9 @@ def test_an_append_is_cut_by_count_and_by_bytes_but_never_empty() -> None:
     assert len(log.cut(1, 5, 25)) == 2
     assert len(log.cut(1, 5, 1)) == 1
     assert log.cut(6, 5, 1) == []
+
+
+def test_entries_within_so_many_bytes_are_counted_from_an_index_back() -> None:
+    log = Log(Position(4, 1), [Entry(1, 0, bytes(size)) for size in (5, 1, 2, 3, 9)])
+    assert [log.within(8, size) for size in (2, 3, 5, 6, 10, 11, 99)] == [0, 1, 2, 3, 3, 4, 4]
+    assert log.within(4, 99) == 0

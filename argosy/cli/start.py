@@ -65,7 +65,7 @@ def _label(text: str) -> tuple[str, str]:
 
 async def _serve(node: LocalNode, log: Any) -> None:
     """Turn the node until it stops or a signal comes."""
-    driver = TrioDriver(node.engine)
+    driver = TrioDriver(node.engine, alone=True)
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
 

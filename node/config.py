@@ -11,6 +11,7 @@ ENTRIES_PER_APPEND_MAX = 1024
 APPEND_BYTES_MAX = 1 << 20  # a single larger entry travels alone
 IN_FLIGHT_APPENDS_MAX = 64  # per follower
 INBOX_REQUESTS_MAX = 20_000  # per node; beyond it: Busy
+PARKED_REQUESTS_MAX = 10_000  # per group; beyond it: Busy
 OUTBOX_BYTES_MAX = 32 << 20  # per link; beyond it the link is dropped
 OVERLAY_BYTES_MAX = 512 << 20
 OVERLAY_ROWS_MAX = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import Any
 
-from node.config import REQUEST_SECONDS
+from node.config import PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
 from node.joining import Admitted, entries, outcomes
 from node.machine import Answer, Applied, Machine, Proposal, Request, Wait
@@ -33,7 +33,6 @@ from node.raft.messages import (
 from node.space import refusal
 
 SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
-CONFIGURED = ("configured",)  # the token of orders that wait for a configuration to be applied
 
 
 class Group:
@@ -46,9 +45,9 @@ class Group:
     """
 
     __slots__ = (
-        "backlog", "behind", "configuration", "flushed", "leading", "machine", "marked", "node", "nodes", "number",
-        "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds", "scheduled", "sequence",
-        "waiting",
+        "backlog", "behind", "configuration", "crowd", "flushed", "leading", "machine", "marked", "node", "nodes",
+        "number", "ordered", "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds",
+        "scheduled", "sequence", "waiting",
     )  # fmt: skip
 
     def __init__(self, node: Holder, number: int, replica: int, raft: Raft, machine: Machine | None) -> None:
@@ -72,7 +71,9 @@ class Group:
         self.reading: list[Request] = []
         self.rounds: dict[int, list[Request]] = {}
         self.parked: dict[Hashable, list[tuple[Request, Any]]] = {}
+        self.crowd = 0  # how many are parked
         self.behind: set[Hashable] = set()
+        self.ordered: dict[int, list[Request]] = {}  # changes under way, by the version of their configuration
         if machine is not None:
             machine.configuration = self.configuration
 
@@ -81,6 +82,11 @@ class Group:
     def node_of(self, replica: int) -> int:
         """The node on which a replica lives; 0 if nobody knows."""
         return node_of(self.raft.configuration, replica) or self.nodes.get(replica, 0)
+
+    @property
+    def follows(self) -> bool:
+        """Whether requests are sent elsewhere."""
+        return self.raft.role != Role.LEADER or self.machine is None
 
     def not_leader(self) -> NotLeader:
         """The reply of a replica that does not lead, with whom it follows."""
@@ -91,7 +97,7 @@ class Group:
     def take(self, request: Request) -> None:
         """Begin, or begin again (L4), at the first rule."""
         node, raft = self.node, self.raft
-        if raft.role != Role.LEADER or self.machine is None:
+        if self.follows:
             if raft.asleep or not raft.leader:
                 raft.step(Wake())  # Z4: it may be that nobody leads any more
             node.reply(request, self.not_leader())
@@ -131,8 +137,12 @@ class Group:
             self.park(request, outcome)
 
     def park(self, request: Request, wait: Wait, reply: Any = None) -> None:
-        """Let a request wait for a token; with a `reply`, only the reply waits."""
+        """Let a request wait for a token; with a `reply`, only the reply waits. Busy where too many wait already."""
         token = wait.token
+        if reply is None and self.crowd >= PARKED_REQUESTS_MAX:
+            self.node.reply(request, Busy())
+            return
+        self.crowd += 1
         self.parked.setdefault(token, []).append((request, reply))
         self.node.alarm(self, token, wait.seconds)
         if wait.flow is not None and token not in self.behind:
@@ -148,6 +158,7 @@ class Group:
         rows = self.parked.pop(token, None)
         if rows is None:
             return
+        self.crowd -= len(rows)
         oldest = self.node.now - REQUEST_SECONDS
         for request, reply in rows:
             if reply is not None:
@@ -158,19 +169,28 @@ class Group:
 
     def stop(self) -> None:
         """This replica goes: what waits here is sent elsewhere."""
-        if self.leading:
-            self._follow()
+        self._follow()
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
     def change(self, request: Request, change: Change) -> None:
-        """Order a change of members; Done when it is applied, Refused if the core does not take it."""
+        """Order a change of members; Done when it is applied, Refused if the core does not take it.
+
+        It is proposed, so if leadership is lost before, there is no answer (F3).
+        """
         if self.raft.role != Role.LEADER or not self.leading:
             self.node.reply(request, self.not_leader())
             return
         self.raft.step(change)
-        self.park(request, Wait(CONFIGURED, seconds=REQUEST_SECONDS), Done())
-        self.node.touch(self)
+        why = self.raft.refusal()
+        if why is None:
+            self.ordered.setdefault(self.raft.configuration.version, []).append(request)
+            self.node.touch(self)
+        else:
+            self.node.reply(request, self._refused(why))
+
+    def _refused(self, why: str) -> Refused:
+        return Refused(f"group {self.number}: {why}")
 
     def transfer(self, request: Request, node: int) -> None:
         """Order a transfer of leadership to the voter on a node."""
@@ -184,7 +204,8 @@ class Group:
                 self._propose()
             if target != self.replica:
                 self.raft.step(Transfer(target))
-            self.node.reply(request, Done())
+            why = self.raft.refusal()
+            self.node.reply(request, Done() if why is None else self._refused(why))
             self.node.touch(self)
 
     # -- the cycle -------------------------------------------------------------------------------------------------
@@ -245,19 +266,20 @@ class Group:
 
     def _follow(self) -> None:
         """Leadership is over. What was proposed is not answered (F3); the rest never was proposed."""
-        assert self.machine is not None, "who led has a machine"
-        self.leading = 0
-        self.machine.follow()
+        if self.leading:
+            assert self.machine is not None, "who led has a machine"
+            self.leading = 0
+            self.machine.follow()
         self.waiting.clear()
-        rounds, parked, self.rounds, self.parked = self.rounds, self.parked, {}, {}
+        self.ordered.clear()
+        rounds, parked, self.rounds, self.parked, self.crowd = self.rounds, self.parked, {}, {}, 0
         unproposed = [request for _, request in self.proposals] + self.reading + list(chain(*rounds.values()))
         self.proposals, self.reading = [], []
-        for token, rows in parked.items():
-            for request, reply in rows:
-                if reply is None:
-                    unproposed.append(request)
-                elif token != CONFIGURED:
-                    self.node.reply(request, reply)
+        for request, reply in chain(*parked.values()):
+            if reply is None:
+                unproposed.append(request)
+            else:
+                self.node.reply(request, reply)
         for request in unproposed:
             self.node.reply(request, self.not_leader())
 
@@ -289,9 +311,6 @@ class Group:
             node.send_snapshot(self, follower)
         if ready.restore is not None:
             node.take_snapshot(self, ready)
-        if ready.refused is not None:
-            for request, _ in self.parked.pop(CONFIGURED, ()):
-                node.reply(request, Refused(f"group {self.number}: {ready.refused}"))
 
     # -- applying ----------------------------------------------------------------------------------------------------
 
@@ -326,10 +345,16 @@ class Group:
         self._seal(index - 1)
         self.raft.step(AppliedTo(index - 1))
         if configured:
-            if not self.configuration.outgoing:  # a joint configuration is only half of what was ordered
-                self.wake(CONFIGURED)
+            self._configured()
             if all(each.replica != self.replica for each in members(self.configuration)):
                 self.node.removed(self)
+
+    def _configured(self) -> None:
+        """A configuration is applied: done is what ordered it or an earlier one, but not by its joint half."""
+        if not self.configuration.outgoing:
+            for version in [each for each in self.ordered if each <= self.configuration.version]:
+                for request in self.ordered.pop(version):
+                    self.node.reply(request, Done())
 
     def _answer(self, request: Request, applied: Applied) -> None:
         if applied.wait is not None:

@@ -83,7 +83,7 @@ class Host:
             tuple[Callable[..., None], Any, Any]
         ] = []  # of flows: they never run inside of a group's cycle
         self._due = False  # a flow has sent something since the last step
-        self._intake = Intake(self, assembly.services, assembly.ticks)
+        self.intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
         self._stirred: dict[int, None] = {}
         self._records = Records(self)
@@ -156,8 +156,8 @@ class Host:
             if self._inbox:
                 inbox, self._inbox = self._inbox, []
                 for request in inbox:
-                    self._intake.take(request)
-            self._intake.ask_ticks()
+                    self.intake.take(request)
+            self.intake.ask_ticks()
             if self._touched:
                 touched, self._touched = self._touched, {}
                 for group in touched:
@@ -263,7 +263,7 @@ class Host:
                 self.reply(request, Busy())
         else:
             for request in requests:
-                self._intake.take(request)
+                self.intake.take(request)
 
     def _on_raft(self, node: int, rows: list[tuple[int, int, int, Message]]) -> None:
         for number, source, target, message in rows:
@@ -286,7 +286,7 @@ class Host:
 
     def _on_synced(self, event: Synced, _: Effects) -> None:
         self._records.synced(event.sequence)
-        self._intake.release()
+        self.intake.release()
 
     def _on_flushed(self, event: Flushed, _: Effects) -> None:
         for number, index in event.marks:

@@ -7,10 +7,11 @@ with it (node/group.py). Read next: node/group.py.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from node.config import INBOX_REQUESTS_MAX, REQUEST_SECONDS
 from node.flow import Flow
 from node.group import Group
 from node.machine import Request
-from node.messages import AskProgress, ChangeMembers, NoGroup, NotLeader, ProgressIs, Refused, TransferLeader
+from node.messages import AskProgress, Busy, ChangeMembers, NoGroup, NotLeader, ProgressIs, Refused, TransferLeader
 from node.raft.messages import Change
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ class Intake:
     def release(self) -> None:
         """The journal has answered."""
         held, self._held = self._held, []
+        oldest = self._host.now - REQUEST_SECONDS
         for request in held:
-            self._begin(request, "command")
+            if request.since >= oldest:  # a journal may wait for room for long
+                self._begin(request, "command")
+
+    def refuse_held(self, why: str) -> None:
+        """The journal does not answer: who waits for it is told why."""
+        held, self._held = self._held, []
+        for request in held:
+            self._host.reply(request, Busy(why))
 
     def take(self, request: Request) -> None:
         """Send a request on its way."""
@@ -49,7 +58,10 @@ class Intake:
         if sort == "service":
             self._serve(request)
         elif sort == "command" and self._host.syncing:
-            self._held.append(request)
+            if len(self._held) < INBOX_REQUESTS_MAX:
+                self._held.append(request)
+            else:
+                self._host.reply(request, Busy())
         else:
             self._begin(request, sort)
 
@@ -62,7 +74,7 @@ class Intake:
         host.touch(group)
         if sort is None:
             self._order(group, request)
-        elif message.wants_tick and not request.tick:
+        elif message.wants_tick and not request.tick and not group.follows:
             self._ticking.append((group, request))
         else:
             group.take(request)

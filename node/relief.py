@@ -25,9 +25,12 @@ def relieve(host: "Host", spaces: Sequence[Space]) -> Flow[None]:
     tried: dict[int, float] = {}
     while True:
         yield Sleep(SPACE_LOOK_SECONDS)
-        if not any(space.short() for space in spaces):
+        why = next(filter(None, [space.short() for space in spaces]), "")
+        if not why:
             tried.clear()
             continue
+        if any(space.refused for space in spaces):  # the journal may wait: so does who waits for it
+            host.intake.refuse_held(why)
         handed = 0
         for group in list(host.replicas.groups.values()):
             target = _successor(host, group)

@@ -184,6 +184,14 @@ class Raft:
             out = self.out = Ready()
         out.promises.append((target, message))
 
+    def refusal(self) -> str | None:
+        """Why the order that was stepped last was not taken; told once, here or in the next Ready."""
+        out = self.out
+        if out is None:
+            return None
+        why, out.refused = out.refused, None
+        return why
+
     def refuse(self, why: str) -> None:
         """An order was not taken."""
         self.output().refused = why

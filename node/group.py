@@ -57,7 +57,7 @@ class Group:
         self.raft = raft
         self.machine = machine
         self.marked: tuple[Configuration | None, bytes] = (None, b"")  # what the durable mark says, or should
-        self.configuration = raft.configuration
+        self.configuration = raft.configuration_at(raft.applied)  # as of what is applied, whatever the log goes on to
         self.leading = 0  # the term in which `machine.lead` was called, 0 if it does not lead
         self.flushed = raft.applied
         self.sequence = 0  # the last record that holds something of this group

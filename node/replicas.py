@@ -95,14 +95,19 @@ class Replicas:
     def recover(self) -> None:
         """Every replica as the disk holds it."""
         logs = self._journal.recover()
+        unmarked: dict[int, Recovered] = {}
         for number, (applied, mark) in sorted(self._state.marks().items()):
             if mark.startswith(TOMBSTONE):
                 self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
                 if logs.pop(number, None) is not None:
                     self._host.forget(number)
                 continue
-            self._revive(number, applied, mark, logs.pop(number, Recovered()))
-        self._unmarked = logs
+            log = logs.pop(number, Recovered())
+            if applied == 0 and log.base == FIRST:
+                unmarked[number] = log  # its split made it whole, and only the mark of that was lost
+            else:
+                self._revive(number, applied, mark, log)
+        self._unmarked = logs | unmarked
         spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
         for space in spaces:
             space.node = self._host.identity.node

@@ -42,6 +42,7 @@ class Call:
     reply: Any = None
     open: int = 0
     span: int = 0
+    why: str = ""  # why a leader took nothing, for people: a full disk
 
 
 class _Pace:
@@ -58,8 +59,9 @@ class _Pace:
         self._jumped = False
         self._pause = PAUSE_SECONDS_MIN
 
-    def next_node(self, hint: int, nodes: tuple[int, ...]) -> int:
-        """The leader, if there is a hint; else the nodes in turn. One who was silent is passed over once."""
+    def next_node(self, hint: int, nodes: tuple[int, ...], spare: int | None = None) -> int:
+        """The leader, if there is a hint; else the nodes in turn. One who was silent is passed over once; where all
+        were, it is the turn of `spare`."""
         if hint and hint not in self.silent:
             return hint
         self.silent.discard(hint)
@@ -69,6 +71,8 @@ class _Pace:
             if node != hint and node not in self.silent:
                 return node
         self.silent.clear()
+        if spare is not None:
+            return spare
         return hint or (nodes[self.place % len(nodes)] if nodes else HERE)
 
     def was_silent(self, node: int) -> bool:
@@ -82,7 +86,8 @@ class _Pace:
         return self.silences % 2 == 0
 
     def was_refused(self) -> bool:
-        """A replica there does not lead, and the one that does may live where our descriptor knows nothing of.
+        """A replica there does not lead, or its range has moved on; who leads may live where our descriptor knows
+        nothing of.
 
         True every few times: routes may be out of date.
         """
@@ -177,12 +182,12 @@ class Router:
                     self.directory.lead(descriptor.group, node)
                     call.reply = reply
                     return call
-            yield from self._mend(pace, key, descriptor, node, reply)
+            yield from self._mend(call, pace, key, descriptor, node, reply)
             if not follow and type(reply) is StaleSpan:
                 call.reply = MOVED
                 return call
 
-    def _mend(self, pace: _Pace, key: bytes, descriptor: Descriptor, node: int, reply: Any) -> Flow[None]:
+    def _mend(self, call: Call, pace: _Pace, key: bytes, descriptor: Descriptor, node: int, reply: Any) -> Flow[None]:
         """Learn from a copy that was not answered, or sent on its way; pause where the same may come again."""
         group, directory = descriptor.group, self.directory
         match reply:
@@ -205,10 +210,13 @@ class Router:
             case StaleSpan(descriptors):
                 directory.learn(descriptors)
                 found = directory.find(key)
-                if found is not descriptor and pace.may_jump():
+                if pace.was_refused():
+                    yield from self.locate(key, TRY_SECONDS)  # it was split often: not one step for each
+                elif found is not descriptor and pace.may_jump():
                     return
                 directory.forget(descriptor)
             case _:  # Busy or NotYet: the same one a little later
+                call.why = reply.why if type(reply) is Busy else ""
                 directory.lead(group, node)
         yield Sleep(pace.pause())
 
@@ -295,7 +303,9 @@ class Router:
             left = until - self.now()
             if left <= 0:
                 return None
-            node, patience = pace.next_node(hint, members), pace.seconds
+            # All known members of group 0 may be gone: any node, or a client's seed, knows those of today.
+            spare = HERE if nodes is None and members else None
+            node, patience = pace.next_node(hint, members, spare), pace.seconds
             reply = yield Send(node, group, span, message, min(patience, left))
             kind = type(reply)
             if reply is not None and (kind not in ROUTING or kind is StaleSpan):
@@ -304,6 +314,8 @@ class Router:
                 return reply
             if reply is None:
                 pace.was_silent(node)
+            elif kind is NotLeader and not reply.node:
+                pace.silent.add(node)  # it knows nobody, or was not even reached
             self._learn_leader(group, node, reply)
             if kind is NotLeader and reply.node and reply.node not in (hint, node) and pace.may_jump():
                 continue

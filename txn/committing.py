@@ -259,7 +259,9 @@ def _why(reply: Any) -> str:
 def out_of_time(call: Call, refused: bool) -> Exception:
     """F2 and F3 at the deadline."""
     if call.open:
-        return OutcomeUnknown("nobody answered in time: it may have happened")
+        return OutcomeUnknown(f"nobody answered in time: it may have happened{call.why and '; '}{call.why}")
+    if call.why:
+        return Unavailable(f"{call.why}; nothing was written")
     if refused:
         return Aborted("it was in the way of others until its time was over: try again")
     return Unavailable("no leader of the range answered in time; nothing was written")

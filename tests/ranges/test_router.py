@@ -81,6 +81,22 @@ def test_a_split_is_followed_under_the_new_span_version():
     assert (call.open, call.span) == (0, 2)
 
 
+def test_a_range_that_was_split_a_thousand_times_is_not_followed_step_by_step():
+    def right(group):
+        return whole(group, b"\x10a%05d" % group, span=group)
+
+    def answer(send):
+        if type(send.message) is not Read:
+            return None
+        return Done() if send.group == 1000 else StaleSpan((right(send.group), right(send.group + 1)))
+
+    played = Played(answer)
+    played.catalog = [right(1000)]
+    call = played.run(played.router.call(b"\x10b", READ, 5.0))
+    assert call.reply == Done()
+    assert len(nodes(played)) < 10
+
+
 def test_who_must_not_follow_is_told_that_the_range_moved():
     right = whole(2, b"\x10c", b"\xff", span=2)
     played, call = ask(StaleSpan((right,)), follow=False)
@@ -160,6 +176,16 @@ def test_who_knows_nobody_asks_any_node():
     played.directory.__init__()
     assert played.run(played.router.control(ListNodes(), 9.0)) == Done()
     assert played.sent[0].node == HERE
+
+
+def test_who_knows_only_members_that_are_gone_asks_any_node():
+    for gone in (None, NotLeader(0, 0)):
+        played = Played(lambda send, gone=gone: gone if send.node else NotLeader(0, 3, "n3:1") if gone else Done())
+        played.directory.learn_control(((1, "n1:1"),))
+        played.run(played.router.control(ListNodes(), 5.0))
+        asked = [each.node for each in played.sent]
+        assert asked[0] == 1
+        assert HERE in asked[:3]
 
 
 def test_ticks_are_told_and_remembered():

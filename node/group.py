@@ -6,11 +6,12 @@ links or the disk: they are reached through `Holder`, which is the host. Read ne
 
 from collections.abc import Hashable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from node.config import PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
 from node.joining import Admitted, entries, outcomes
+from node.lazily import Lazily
 from node.machine import Answer, Applied, Machine, Proposal, Request, Wait
 from node.mark import encode_mark
 from node.messages import Busy, Done, NotLeader, Refused
@@ -35,7 +36,7 @@ from node.space import refusal
 SERVES = ("serves",)  # the token of requests that came before L1 was fulfilled
 
 
-class Group:
+class Group(Lazily):
     """A replica and its requests.
 
     1. `waiting` holds the leader's proposed requests by index; it is empty while this replica does not lead, so an
@@ -49,6 +50,19 @@ class Group:
         "number", "ordered", "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds",
         "scheduled", "sequence", "waiting",
     )  # fmt: skip
+    containers: ClassVar[dict[str, Any]] = {
+        "nodes": dict, "waiting": dict, "backlog": list, "proposals": list, "reading": list, "rounds": dict,
+        "parked": dict, "behind": set, "ordered": dict,
+    }  # fmt: skip
+    nodes: dict[int, int]  # replica -> node, of senders that the configuration does not name
+    waiting: dict[int, Request]
+    backlog: list[tuple[int, Sequence[Entry]]]  # committed entries that are not applied yet
+    proposals: list[Admitted]
+    reading: list[Request]
+    rounds: dict[int, list[Request]]
+    parked: dict[Hashable, list[tuple[Request, Any]]]
+    behind: set[Hashable]
+    ordered: dict[int, list[Request]]  # changes under way, by the version of their configuration
 
     def __init__(self, node: Holder, number: int, replica: int, raft: Raft, machine: Machine | None) -> None:
         self.node = node
@@ -64,16 +78,7 @@ class Group:
         self.scheduled = float("inf")
         self.round = 0
         self.restoring = False
-        self.nodes: dict[int, int] = {}  # replica -> node, of senders that the configuration does not name
-        self.waiting: dict[int, Request] = {}
-        self.backlog: list[tuple[int, Sequence[Entry]]] = []  # committed entries that are not applied yet
-        self.proposals: list[Admitted] = []
-        self.reading: list[Request] = []
-        self.rounds: dict[int, list[Request]] = {}
-        self.parked: dict[Hashable, list[tuple[Request, Any]]] = {}
         self.crowd = 0  # how many are parked
-        self.behind: set[Hashable] = set()
-        self.ordered: dict[int, list[Request]] = {}  # changes under way, by the version of their configuration
         if machine is not None:
             machine.configuration = self.configuration
 
@@ -226,6 +231,8 @@ class Group:
         if self.leading and self.machine is not None:
             for flow in self.machine.duties(self.node.now):
                 self.node.start(flow)
+        if self.raft.asleep:
+            self.drop_empty()
 
     def _propose(self) -> None:
         rows, self.proposals = self.proposals, []

@@ -270,7 +270,8 @@ class Host:
             group = self.replicas.receiver(number, target)
             if group is not None:
                 self.touch(group)
-                group.nodes[source] = node
+                if not group.raft.configuration.voters:
+                    group.nodes[source] = node  # before it knows its members
                 group.raft.step(Received(source, message))
 
     def _on_link_up(self, event: LinkUp, _: Effects) -> None:

@@ -6,8 +6,9 @@ Does not own rows (ranges/mvcc.py) nor when to ask (txn/commands.py, txn/queries
 """
 
 from bisect import bisect_left, bisect_right, insort
-from typing import Any
+from typing import Any, ClassVar
 
+from node.lazily import Lazily
 from ranges.config import FLOOR_KEYS_MAX, FLOOR_SPANS_MAX
 from ranges.keys import SUBSTEP_LAST
 
@@ -72,7 +73,7 @@ class SpanFloors:
         self.floors[first:last] = [floors[place] for place in kept]
 
 
-class LeaderMemory:
+class LeaderMemory(Lazily):
     """The memory of one leadership.
 
     1. `floor(key)` never falls: what is forgotten has raised `low`, which counts for every key and span (R2).
@@ -82,15 +83,18 @@ class LeaderMemory:
     """
 
     __slots__ = ("_older", "_recent", "_spans", "low", "open", "parked", "pending")
+    containers: ClassVar[dict[str, Any]] = {
+        "pending": dict, "parked": set, "_recent": dict, "_older": dict, "_spans": SpanFloors,
+    }  # fmt: skip
+    pending: dict[bytes, list[int]]
+    parked: set[tuple[Any, ...]]
+    _recent: dict[bytes, int]
+    _older: dict[bytes, int]
+    _spans: SpanFloors
 
     def __init__(self) -> None:
         self.low = 0
         self.open = False
-        self.pending: dict[bytes, list[int]] = {}
-        self.parked: set[tuple[Any, ...]] = set()
-        self._recent: dict[bytes, int] = {}
-        self._older: dict[bytes, int] = {}
-        self._spans = SpanFloors()
 
     # -- floors --------------------------------------------------------------------------------------------------
 

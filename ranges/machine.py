@@ -26,6 +26,7 @@ from ranges.sampler import Sampler
 _stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
 _mark = Struct(">QQQQHH")  # span version, closed, safe, size, lengths of start and end
 SPAN_VERSION_FIRST = 1
+NOBODY = Configuration(0, 0, ())
 
 
 class RangeCommand(Protocol):
@@ -90,6 +91,11 @@ class RangeMachine:
     4. An entry's stamp carries the span version of the message, not the leader's (M1).
     """
 
+    __slots__ = (
+        "_duties", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "closed", "configuration", "end",
+        "group", "memory", "rows", "safe", "span_version", "start",
+    )  # fmt: skip
+
     def __init__(
         self,
         group: int,
@@ -101,10 +107,10 @@ class RangeMachine:
         self.group = group
         self.rows = KeyRows(view)
         self.memory: LeaderMemory | None = None
-        self.configuration = Configuration(0, 0, ())
+        self.configuration = NOBODY
         self._settle = settle
         self._tick = tick
-        self._duties: list[Flow[Any]] = []
+        self._duties: Sequence[Flow[Any]] = ()
         self.restore(mark)
 
     # -- the durable part --------------------------------------------------------------------------------------------
@@ -115,7 +121,7 @@ class RangeMachine:
         self.start, self.end = _span(mark)
         self._mark: bytes | None = None
         self._marked_size = self.rows.size
-        self.sampler = Sampler(self.rows.view, self.start, self.end)
+        self._sampler: Sampler | None = None
         self._right: Descriptor | None = None
 
     def mark(self) -> bytes:
@@ -147,7 +153,9 @@ class RangeMachine:
 
     def sample_split_key(self) -> bytes | None:
         """A key near the middle of the bytes, once enough calls of bounded work have walked the range; else None."""
-        return self.sampler.step(self.rows.size)
+        if self._sampler is None:
+            self._sampler = Sampler(self.rows.view, self.start, self.end)
+        return self._sampler.step(self.rows.size)
 
     @property
     def leading(self) -> LeaderMemory:
@@ -166,11 +174,11 @@ class RangeMachine:
     def follow(self) -> None:
         """Leadership is over, and its memory with it."""
         self.memory = None
-        self._duties = []
+        self._duties = ()
 
     def duties(self, now: float) -> Sequence[Flow[Any]]:
         """L2's tick, once for each leadership."""
-        duties, self._duties = self._duties, []
+        duties, self._duties = self._duties, ()
         return duties
 
     def _open(self, memory: LeaderMemory) -> Flow[None]:
@@ -285,7 +293,7 @@ class RangeMachine:
         self.end = at
         self._mark = None
         self.rows.size -= right
-        self.sampler = Sampler(self.rows.view, self.start, self.end)
+        self._sampler = None
         return mark, self._wake_sleepers()
 
     def _wake_sleepers(self) -> Sequence[Hashable]:

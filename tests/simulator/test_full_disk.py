@@ -14,9 +14,9 @@ from node.flow import Flow
 from node.ports import GroupRecord, Record
 from node.raft.messages import Entry
 from ranges.keys import USER
-from txn.commands import Put
 from txn.endings import Bar, Settle, Verdict
 from txn.errors import OutcomeUnknown, Unavailable
+from txn.puts import Put
 
 LITTLE = SPACE_BYTES_MIN - 1
 RANGE = 1

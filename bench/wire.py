@@ -27,6 +27,8 @@ TIMESTAMP_MARK = 0xA3A3A3A3A3A3A3A3
 TIMESTAMP_BYTES = b"\x1b" + TIMESTAMP_MARK.to_bytes(8, "big")  # as CBOR writes a large integer
 REFUSALS = (Busy, NoGroup, NotLeader, NotYet, StaleSpan)
 TIMEOUT_SECONDS = 15.0
+_buffer = bytearray(RECEIVE_BYTES)
+_view = memoryview(_buffer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,11 @@ class Connection:
             frames = self._decoder.feed(self._receive())
         return frames
 
-    def _receive(self) -> bytes:
-        received = self.socket.recv(RECEIVE_BYTES)
-        if not received:
+    def _receive(self) -> memoryview:
+        count = self.socket.recv_into(_buffer)  # a fresh buffer for each receive would cost more than all the rest
+        if not count:
             raise SystemExit(f"the node at {self.route.address} closed the connection")
-        return received
+        return _view[:count]
 
     def send(self, rows: Sequence[tuple[int, bytes]]) -> None:
         """Send requests (copy, body) in one frame, as far as the kernel takes it; `flush` sends the rest."""

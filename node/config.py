@@ -21,6 +21,7 @@ LOG_KEPT_BYTES = 16 << 20  # likewise; whoever lags by more gets a snapshot
 LINK_HANDSHAKE_SECONDS = 5.0
 LINKS_HALF_OPEN_MAX = 256
 REQUEST_SECONDS = 10.0
+GATHER_SECONDS = 0.005  # for which commands wait for those before them; far replicas take longer
 SPACE_BYTES_MIN = 64 << 20  # free on a node's disk; with less, and less than an eighth of it, no commands are taken
 SPACE_LOOK_SECONDS = 1.0
 SPACE_RETRY_SECONDS = 1.0  # after a write that a full disk refused

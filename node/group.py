@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-from node.config import PARKED_REQUESTS_MAX, REQUEST_SECONDS
+from node.config import GATHER_SECONDS, PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
 from node.joining import Admitted, entries, outcomes
 from node.lazily import Lazily
@@ -46,13 +46,13 @@ class Group(Lazily):
     """
 
     __slots__ = (
-        "backlog", "behind", "configuration", "crowd", "flushed", "leading", "machine", "marked", "node", "nodes",
-        "number", "ordered", "parked", "proposals", "raft", "reading", "replica", "restoring", "round", "rounds",
-        "scheduled", "sequence", "waiting",
+        "alarms", "backlog", "behind", "configuration", "crowd", "flushed", "gathers_until", "leading", "machine",
+        "marked", "node", "nodes", "number", "ordered", "parked", "proposals", "raft", "reading", "replica",
+        "restoring", "round", "rounds", "scheduled", "sequence", "waiting",
     )  # fmt: skip
     containers: ClassVar[dict[str, Any]] = {
         "nodes": dict, "waiting": dict, "backlog": list, "proposals": list, "reading": list, "rounds": dict,
-        "parked": dict, "behind": set, "ordered": dict,
+        "parked": dict, "alarms": dict, "behind": set, "ordered": dict,
     }  # fmt: skip
     nodes: dict[int, int]  # replica -> node, of senders that the configuration does not name
     waiting: dict[int, Request]
@@ -61,6 +61,7 @@ class Group(Lazily):
     reading: list[Request]
     rounds: dict[int, list[Request]]
     parked: dict[Hashable, list[tuple[Request, Any]]]
+    alarms: dict[Hashable, float]  # when the next one of each token that is parked on rings
     behind: set[Hashable]
     ordered: dict[int, list[Request]]  # changes under way, by the version of their configuration
 
@@ -79,6 +80,7 @@ class Group(Lazily):
         self.round = 0
         self.restoring = False
         self.crowd = 0  # how many are parked
+        self.gathers_until = float("-inf")
         if machine is not None:
             machine.configuration = self.configuration
 
@@ -86,12 +88,19 @@ class Group(Lazily):
 
     def node_of(self, replica: int) -> int:
         """The node on which a replica lives; 0 if nobody knows."""
-        return node_of(self.raft.configuration, replica) or self.nodes.get(replica, 0)
+        follow = self.raft.follow  # a leader that is leaving is named there only
+        followed = follow.node if follow is not None and follow.replica == replica else 0
+        return node_of(self.raft.configuration, replica) or self.nodes.get(replica, 0) or followed
 
     @property
     def follows(self) -> bool:
         """Whether requests are sent elsewhere."""
         return self.raft.role != Role.LEADER or self.machine is None
+
+    @property
+    def gathering(self) -> bool:
+        """Whether commands had better wait for those before them, so that they share an entry and its way."""
+        return self.node.now < self.gathers_until and bool(self.waiting)
 
     def not_leader(self) -> NotLeader:
         """The reply of a replica that does not lead, with whom it follows."""
@@ -149,7 +158,10 @@ class Group(Lazily):
             return
         self.crowd += 1
         self.parked.setdefault(token, []).append((request, reply))
-        self.node.alarm(self, token, wait.seconds)
+        until = self.node.now + wait.seconds
+        if until < self.alarms.get(token, float("inf")):  # one for all: each wakes all of them
+            self.alarms[token] = until
+            self.node.alarm(self, token, wait.seconds)
         if wait.flow is not None and token not in self.behind:
             self.behind.add(token)
             self.node.start(wait.flow, lambda _, __: self._ended(token))
@@ -158,11 +170,17 @@ class Group(Lazily):
         self.behind.discard(token)
         self.wake(token)
 
+    def ring(self, token: Hashable) -> None:
+        """An alarm: who waits for this token has waited for long enough, if none has rung since it was set."""
+        if self.alarms.get(token, float("inf")) <= self.node.now:
+            self.wake(token)
+
     def wake(self, token: Hashable) -> None:
         """Who waits for this token begins again; who is older than its deadline is dropped."""
         rows = self.parked.pop(token, None)
         if rows is None:
             return
+        del self.alarms[token]
         self.crowd -= len(rows)
         oldest = self.node.now - REQUEST_SECONDS
         for request, reply in rows:
@@ -240,6 +258,7 @@ class Group(Lazily):
             for _, request in rows:  # never proposed: definite
                 self.node.reply(request, self.not_leader())
             return
+        self.gathers_until = self.node.now + GATHER_SECONDS
         index = self.raft.last.index
         made = entries(rows)
         self.raft.step(Propose([body for body, _ in made]))
@@ -280,6 +299,8 @@ class Group(Lazily):
         self.waiting.clear()
         self.ordered.clear()
         rounds, parked, self.rounds, self.parked, self.crowd = self.rounds, self.parked, {}, {}, 0
+        self.alarms.clear()
+        self.alarms.clear()
         unproposed = [request for _, request in self.proposals] + self.reading + list(chain(*rounds.values()))
         self.proposals, self.reading = [], []
         for request, reply in chain(*parked.values()):
@@ -373,8 +394,7 @@ class Group(Lazily):
         """One atomic batch: rows, applied index, and the mark if it has changed (traps 4)."""
         assert self.machine is not None, "a replica applies only after its first snapshot"
         marked = (self.configuration, self.machine.mark())
-        mark = None
-        if marked[1] is not self.marked[1] or marked[0] is not self.marked[0]:
-            mark = encode_mark(self.replica, *marked)
-            self.marked = marked
+        changed = marked[1] is not self.marked[1] or marked[0] is not self.marked[0]
+        mark = encode_mark(self.replica, *marked) if changed else None
+        self.marked = marked
         self.node.state.seal(self.number, index, mark)

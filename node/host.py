@@ -100,7 +100,7 @@ class Host:
         timers, alarms = self._timers, self._alarms
         if self._due or self._moves or self._behind:
             return self.now
-        due = min(self.flows.wake_at, self.liveness.wake_at)
+        due = min(self.flows.wake_at, self.liveness.wake_at, self.intake.wake_at)
         if timers and timers[0][0] < due:
             due = timers[0][0]
         return alarms[0][0] if alarms and alarms[0][0] < due else due
@@ -140,6 +140,8 @@ class Host:
         self._settle_down()
         while self._behind and not self._records.gathered:
             self._catch_up()
+            self._settle_down()
+        if self.intake.release():
             self._settle_down()
         effects.record = self._records.take()
         self.outbox.empty_into(effects)
@@ -189,7 +191,7 @@ class Host:
         while alarms and alarms[0][0] <= now:
             due.append(heapq.heappop(alarms))
         for _, _, group, token in due:  # what is set meanwhile, for this very moment too, waits for the next step
-            group.wake(token)
+            group.ring(token)
         self.flows.step(now)
 
     def _cycled(self, group: Group) -> None:
@@ -270,8 +272,8 @@ class Host:
             group = self.replicas.receiver(number, target)
             if group is not None:
                 self.touch(group)
-                if not group.raft.configuration.voters:
-                    group.nodes[source] = node  # before it knows its members
+                if not group.node_of(source):  # before it knows its members, or a leader that is leaving
+                    group.nodes[source] = node
                 group.raft.step(Received(source, message))
 
     def _on_link_up(self, event: LinkUp, _: Effects) -> None:
@@ -287,7 +289,7 @@ class Host:
 
     def _on_synced(self, event: Synced, _: Effects) -> None:
         self._records.synced(event.sequence)
-        self.intake.release()
+        self.intake.answered()
 
     def _on_flushed(self, event: Flushed, _: Effects) -> None:
         for number, index in event.marks:

@@ -22,8 +22,9 @@ class Intake:
     """The requests of one node that have not reached their group yet.
 
     1. `_ticking` is emptied once in each round of a step: one question for all that came before it (O3, C2a).
-    2. While the journal syncs, commands gather in `_held` and begin when it has answered: the next record, Append
-       and tick then serve all of them. Nothing of them has been looked at before, so nothing can be out of date (L4).
+    2. While the journal syncs, or the commands before them in their group are not applied, commands gather in `_held`,
+       by group: the next record, entry, Append and tick then serve all of them. They wait for no more than
+       GATHER_SECONDS beyond the journal. Nothing of them has been looked at before, so nothing can be out of date (L4).
     """
 
     def __init__(
@@ -36,30 +37,59 @@ class Intake:
         self._services = services
         self._ticks = ticks
         self._ticking: list[tuple[Group, Request]] = []
-        self._held: list[Request] = []
+        self._held: dict[int, list[Request]] = {}
+        self._held_count = 0
+        self._answered = False  # the journal has answered since the last release
 
-    def release(self) -> None:
-        """The journal has answered."""
-        held, self._held = self._held, []
+    @property
+    def wake_at(self) -> float:
+        """When `release` is due even if nothing happens."""
+        if not self._held or self._host.syncing:
+            return float("inf")
+        groups = self._host.replicas.groups
+        return min([groups[number].gathers_until if number in groups else self._host.now for number in self._held])
+
+    def answered(self) -> None:
+        """The journal has answered: the next record is for what is held, even if another one is under way."""
+        self._answered = True
+
+    def release(self) -> bool:
+        """Begin what has waited for long enough; whether there was any."""
+        answered, self._answered = self._answered, False
+        if not self._held or (self._host.syncing and not answered):
+            return False
+        ready = [number for number in self._held if not self._gathers(number)]
         oldest = self._host.now - REQUEST_SECONDS
-        for request in held:
-            if request.since >= oldest:  # a journal may wait for room for long
-                self._begin(request, "command")
+        for number in ready:
+            for request in self._let_go(number):
+                if request.since >= oldest:  # a journal may wait for room for long
+                    self._begin(request, "command")
+        return bool(ready)
 
     def refuse_held(self, why: str) -> None:
         """The journal does not answer: who waits for it is told why."""
-        held, self._held = self._held, []
-        for request in held:
-            self._host.reply(request, Busy(why))
+        for number in list(self._held):
+            for request in self._let_go(number):
+                self._host.reply(request, Busy(why))
+
+    def _gathers(self, number: int) -> bool:
+        group = self._host.replicas.groups.get(number)
+        return group is not None and group.gathering
+
+    def _let_go(self, number: int) -> list[Request]:
+        held = self._held.pop(number)
+        self._held_count -= len(held)
+        return held
 
     def take(self, request: Request) -> None:
         """Send a request on its way."""
         sort = getattr(request.message, "sort", None)
         if sort == "service":
             self._serve(request)
-        elif sort == "command" and self._host.syncing:
-            if len(self._held) < INBOX_REQUESTS_MAX:
-                self._held.append(request)
+        elif sort == "command" and (self._host.syncing or self._gathers(request.group)):
+            if self._held_count < INBOX_REQUESTS_MAX:
+                self._held.setdefault(request.group, []).append(request)
+                self._held_count += 1
             else:
                 self._host.reply(request, Busy())
         else:

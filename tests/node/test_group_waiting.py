@@ -3,7 +3,7 @@
 import pytest
 
 from node import group as group_module
-from node.config import REQUEST_SECONDS
+from node.config import GATHER_SECONDS, REQUEST_SECONDS
 from node.machine import Answer, Wait
 from node.messages import Busy, NotLeader
 from node.raft.messages import Append, Heartbeat, HeartbeatReply, Ready, Received, Role
@@ -183,3 +183,33 @@ def test_a_group_lets_only_so_many_requests_wait_and_none_whose_reply_waits_is_t
     stage.group.wake("token")
     stage.group.park(put(5), Wait("token"))
     assert stage.places[5] == "parked"
+
+
+def test_a_group_gathers_commands_while_those_before_them_are_under_way_but_not_for_long():
+    stage = Stage(3).serve()
+    assert not stage.group.gathering
+    stage.ask(put(1))
+    assert stage.group.gathering
+    stage.keeper.now += GATHER_SECONDS
+    assert not stage.group.gathering, "far replicas are not waited for"
+    stage.ask(put(2))
+    assert stage.group.gathering
+    stage.sync()
+    stage.acknowledge(4)
+    assert set(stage.replies) == {1, 2}
+    assert not stage.group.gathering
+
+
+def test_many_who_wait_for_a_token_have_one_alarm_and_begin_again_once():
+    stage = Stage().serve()
+    stage.machine.outcomes.update({copy: [Wait("token", None, 2.0)] * 3 for copy in range(1, 30)})
+    stage.take(*[put(copy) for copy in range(1, 30)])
+    assert stage.seen("alarm") == [("alarm", "token", 2.0)]
+    stage.keeper.now = 1.0
+    stage.group.ring("token")
+    assert len(stage.seen("alarm")) == 1, "an alarm of an earlier wait is none of theirs"
+    stage.keeper.now = 2.0
+    stage.group.ring("token")
+    stage.group.ring("token")
+    assert len(stage.seen("alarm")) == 2
+    assert set(stage.places.values()) == {"parked"}

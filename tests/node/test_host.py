@@ -108,6 +108,14 @@ def test_an_append_is_acknowledged_only_when_its_record_is_synced():
     assert AppendReply(1, 2) in said(node.step(Synced(effects.record.sequence)))
 
 
+def test_a_leader_that_the_configuration_does_not_name_is_answered_where_it_spoke_from():
+    node = Node()
+    body = encode(Append(1, Position(1, 1), (Entry(1, EntryKind.COMMAND, b"x"),), 1))
+    effects = node.step(Frame(LINK, Kind.RAFT, ((GROUP, 9, 2, body),)))
+    sends = node.step(Synced(effects.record.sequence)).sends
+    assert [(kind, rows[0][2]) for link, kind, rows in sends if link == LINK] == [(Kind.RAFT, 9)]
+
+
 def test_an_entry_is_applied_only_when_the_own_journal_holds_it():
     node = Node()
     effects = node.append(Position(1, 1), Entry(1, EntryKind.COMMAND, b"x"), commit=2)

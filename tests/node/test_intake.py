@@ -38,7 +38,8 @@ class Errand:
 class Door:
     """A group as far as the intake sees it: what reached it, in order."""
 
-    follows = False
+    follows = gathering = False
+    gathers_until = 0.0
 
     def __init__(self, number: int, seen: list[tuple[Any, ...]]) -> None:
         self.number = number
@@ -181,9 +182,10 @@ def test_commands_that_come_while_a_record_syncs_begin_in_their_order_when_the_j
     desk.syncing = True
     desk.take(command(1), command(2, group=6), request(3), command(4))
     assert desk.seen == [("take", 5, 3, 0)], "a query waits for no disk"
-    desk.syncing = False
-    desk.intake.release()
-    assert [copy for _, _, copy, _ in desk.seen] == [3, 1, 2, 4]
+    assert not desk.intake.release()
+    desk.intake.answered()
+    assert desk.intake.release()
+    assert [copy for _, _, copy, _ in desk.seen] == [3, 1, 4, 2], "in their order in each group"
     assert list(desk.touched) == [desk.groups[5], desk.groups[6]]
     desk.intake.release()
     assert len(desk.seen) == 4, "they begin once"
@@ -199,6 +201,7 @@ def test_what_was_held_begins_with_any_answer_of_the_journal():
     desk = Desk()
     desk.syncing = True
     desk.take(command(1))
+    desk.intake.answered()
     desk.intake.release()
     assert desk.seen == [("take", 5, 1, 0)], "the next record is for it, even if another one is under way"
 
@@ -211,6 +214,7 @@ def test_l4_nothing_of_a_held_command_is_looked_at_before_it_begins():
     assert (desk.asked, desk.replies) == ([], {}), "no tick that is too old, no answer that may change"
     del desk.groups[5]
     desk.groups[9] = Door(9, desk.seen)
+    desk.intake.answered()
     desk.intake.release()
     assert desk.replies == {1: NoGroup(5), 2: NoGroup(5)}
     assert desk.seen == [("take", 9, 3, 0)]
@@ -220,6 +224,7 @@ def test_a_held_command_has_its_tick_asked_for_when_it_begins():
     desk = Desk()
     desk.syncing = True
     desk.take(command(1, wants_tick=True))
+    desk.intake.answered()
     desk.intake.release()
     desk.intake.ask_ticks()
     desk.tell(3 * TICK)
@@ -321,6 +326,19 @@ def test_group_0_takes_its_requests_where_it_is():
     desk = Desk()
     desk.take(request(1, group=0))
     assert (desk.seen, desk.replies) == ([("take", 0, 1, 0)], {})
+
+
+def test_commands_wait_for_those_before_them_in_their_group_but_not_for_long():
+    desk = Desk()
+    desk.groups[5].gathering, desk.groups[5].gathers_until = True, 0.005
+    desk.take(command(1), command(2, group=6), request(3))
+    assert desk.seen == [("take", 6, 2, 0), ("take", 5, 3, 0)], "another group, and a query"
+    assert desk.intake.wake_at == 0.005
+    assert not desk.intake.release()
+    desk.groups[5].gathering = False
+    assert desk.intake.release()
+    assert desk.seen[-1] == ("take", 5, 1, 0)
+    assert desk.intake.wake_at == float("inf")
 
 
 def test_what_is_held_has_a_limit_an_age_and_can_be_refused(monkeypatch):

@@ -32,3 +32,8 @@ class Clock:
 def wall_date(days: int) -> datetime:
     """The date so many days from now, for certificates."""
     return datetime.now(UTC) + timedelta(days=days)
+
+
+def days_until(date: datetime) -> int:
+    """Whole days until a date; negative if it is over."""
+    return (date - datetime.now(UTC)) // timedelta(days=1)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from argosy.cli.cert import cert
+
 ADDRESS = "127.0.0.1:4480"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -138,15 +140,4 @@ def move(range_: int, node: int, source: int | None, address: str, tls_dir: str 
     orders.move(orders.Session(address, tls_dir, as_json), range_, node, source)
 
 
-@main.command(short_help="Write a certificate for --tls-dir.")
-@click.argument("folder", type=click.Path(file_okay=False))
-@click.option("--authority", required=True, type=click.Path(file_okay=False), help="Folder of ca.key; made if absent.")
-@click.option("--client", is_flag=True, help="For a client, which can never stand for a node.")
-def certificate(folder: str, authority: str, client: bool) -> None:
-    """Write a certificate into FOLDER, for --tls-dir of a node, or with --client of a client.
-
-    The authority is the cluster's own. Whoever has its ca.key can make nodes: keep it off the nodes.
-    """
-    from argosy.cli.certify import certify
-
-    certify(folder, authority, client)
+main.add_command(cert)

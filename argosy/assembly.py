@@ -73,14 +73,15 @@ def assemble(
     router = Router(directory, chance, lambda: host.now)
     settling = Settling(router)
     driver = Driver(router)
+    settle, ticks = settling.settle, router.ticks  # bound once: each range keeps them
 
     def machine(number: int, mark: bytes, view: StatePort) -> Machine:
         if number == CONTROL_GROUP:
             return Catalog(view, mark, driver.run)
-        return RangeMachine(number, view, mark, settling.settle, router.ticks)
+        return RangeMachine(number, view, mark, settle, ticks)
 
     services = {**Coordinator(router, settling).services(), **driver.services}
-    host = Host(identity, journal, state, Assembly(machine, services, router.ticks, directory), chance, settings, now)
+    host = Host(identity, journal, state, Assembly(machine, services, ticks, directory), chance, settings, now)
 
     def learn(addresses: tuple[tuple[int, str], ...], routes: tuple[tuple[int, str], ...]) -> None:
         directory.learn_addresses(addresses)

@@ -6,6 +6,7 @@ links or the disk: they are reached through `Holder`, which is the host. Read ne
 
 from collections.abc import Hashable, Sequence
 from itertools import chain
+from math import inf
 from typing import Any, ClassVar
 
 from node.config import GATHER_SECONDS, PARKED_REQUESTS_MAX, REQUEST_SECONDS
@@ -47,8 +48,8 @@ class Group(Lazily):
 
     __slots__ = (
         "alarms", "backlog", "behind", "configuration", "crowd", "flushed", "gathers_until", "leading", "machine",
-        "marked", "node", "nodes", "number", "ordered", "parked", "proposals", "raft", "reading", "replica",
-        "restoring", "round", "rounds", "scheduled", "sequence", "waiting",
+        "machine_mark", "marked", "node", "nodes", "number", "ordered", "parked", "proposals", "raft", "reading",
+        "replica", "restoring", "round", "rounds", "scheduled", "sequence", "waiting",
     )  # fmt: skip
     containers: ClassVar[dict[str, Any]] = {
         "nodes": dict, "waiting": dict, "backlog": list, "proposals": list, "reading": list, "rounds": dict,
@@ -71,16 +72,17 @@ class Group(Lazily):
         self.replica = replica
         self.raft = raft
         self.machine = machine
-        self.marked: tuple[Configuration | None, bytes] = (None, b"")  # what the durable mark says, or should
+        self.marked: Configuration | None = None  # this and `machine_mark` are what the durable mark says, or should
+        self.machine_mark = b""
         self.configuration = raft.configuration_at(raft.applied)  # as of what is applied, whatever the log goes on to
         self.leading = 0  # the term in which `machine.lead` was called, 0 if it does not lead
         self.flushed = raft.applied
         self.sequence = 0  # the last record that holds something of this group
-        self.scheduled = float("inf")
+        self.scheduled = inf
         self.round = 0
         self.restoring = False
         self.crowd = 0  # how many are parked
-        self.gathers_until = float("-inf")
+        self.gathers_until = -inf
         if machine is not None:
             machine.configuration = self.configuration
 
@@ -210,10 +212,7 @@ class Group(Lazily):
             self.ordered.setdefault(self.raft.configuration.version, []).append(request)
             self.node.touch(self)
         else:
-            self.node.reply(request, self._refused(why))
-
-    def _refused(self, why: str) -> Refused:
-        return Refused(f"group {self.number}: {why}")
+            self.node.reply(request, Refused(f"group {self.number}: {why}"))
 
     def transfer(self, request: Request, node: int) -> None:
         """Order a transfer of leadership to the voter on a node."""
@@ -228,7 +227,7 @@ class Group(Lazily):
             if target != self.replica:
                 self.raft.step(Transfer(target))
             why = self.raft.refusal()
-            self.node.reply(request, Done() if why is None else self._refused(why))
+            self.node.reply(request, Done() if why is None else Refused(f"group {self.number}: {why}"))
             self.node.touch(self)
 
     # -- the cycle -------------------------------------------------------------------------------------------------
@@ -393,8 +392,8 @@ class Group(Lazily):
     def _seal(self, index: int) -> None:
         """One atomic batch: rows, applied index, and the mark if it has changed (traps 4)."""
         assert self.machine is not None, "a replica applies only after its first snapshot"
-        marked = (self.configuration, self.machine.mark())
-        changed = marked[1] is not self.marked[1] or marked[0] is not self.marked[0]
-        mark = encode_mark(self.replica, *marked) if changed else None
-        self.marked = marked
+        configuration, machine = self.configuration, self.machine.mark()
+        changed = machine is not self.machine_mark or configuration is not self.marked
+        mark = encode_mark(self.replica, configuration, machine) if changed else None
+        self.marked, self.machine_mark = configuration, machine
         self.node.state.seal(self.number, index, mark)

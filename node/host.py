@@ -7,6 +7,7 @@ Read next: node/group.py, node/replicas.py, node/drivers/engine.py.
 
 import heapq
 from collections.abc import Callable, Hashable, Sequence
+from math import inf
 from typing import Any
 
 import node.wire  # noqa: F401  (registers what Raft says with the codec)
@@ -185,7 +186,7 @@ class Host:
         while timers and timers[0][0] <= now:
             group = self.replicas.groups.get(heapq.heappop(timers)[1])
             if group is not None and group.scheduled <= now:
-                group.scheduled = float("inf")
+                group.scheduled = inf
                 self.touch(group)
         due = []
         while alarms and alarms[0][0] <= now:

@@ -4,7 +4,7 @@ Owns the bookkeeping of records and pieces; pure, no disk. Does not own bytes, t
 
 A piece that is copied to the tail keeps its origin: pieces are replayed by origin, so that their place in the file
 does not matter. A header's `since` is the oldest origin that still counts for the group; so garbage that is left
-behind in records which others need is never taken for its log again. Read next: node/journal.py.
+behind in records which others need is never taken for its log again. Read next: node/journal_logs.py.
 """
 
 from collections import deque
@@ -12,85 +12,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from node.errors import DiskError
-from node.journal_rows import Header, Piece, Terms, make_piece
+from node.journal_logs import Log, Place, Segment
+from node.journal_rows import Header, Piece, make_piece
 from node.ports import GroupRecord, Recovered
 from node.raft.messages import Entry
 
 GARBAGE_BYTES_MIN = 16 << 20  # below this, copying is not worth it
 COPY_BYTES_MIN = 64 << 10  # copied per record at most, or twice what the record itself brings
 DELETIONS_PER_RECORD = 64
-
-
-class Segment:
-    """The part of a piece that counts: entries first..last of a group, in the record `place` (0: nowhere, dead)."""
-
-    __slots__ = ("first", "group", "last", "origin", "piece_first", "place", "terms")
-
-    def __init__(self, group: int, origin: int, place: int, first: int, last: int, terms: Terms) -> None:
-        self.group = group
-        self.origin = origin
-        self.place = place
-        self.piece_first = first
-        self.first = first
-        self.last = last
-        self.terms = terms
-
-    def term(self, index: int) -> int:
-        """The term of the entry at `index`."""
-        return self.terms if isinstance(self.terms, int) else self.terms[index - self.piece_first]
-
-
-class Place:
-    """What is known of one record: the groups with a row in it, its pieces' segments, and how much of it counts.
-
-    `entries` were written, `live` of them count, each of about `weight` bytes; `headers` is how many groups have
-    their latest header here.
-    """
-
-    __slots__ = ("entries", "groups", "headers", "live", "segments", "size", "weight")
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.weight = 0
-        self.entries = 0
-        self.live = 0
-        self.headers = 0
-        self.groups: dict[int, None] = {}  # in order, each once
-        self.segments: list[Segment] = []
-
-
-class Log:
-    """One group's log. `written` is its latest header, in the record `header_place` (0: none is needed).
-
-    `rows` is how many records hold something of this group; `newest_origin` is that of its newest piece.
-    """
-
-    __slots__ = ("base", "gone", "group", "hard", "header_place", "newest_origin", "rows", "segments", "written")
-
-    def __init__(self, group: int) -> None:
-        self.group = group
-        self.hard = (0, 0, 0)
-        self.base = (0, 0)
-        self.gone = False
-        self.segments: list[Segment] = []  # few: shifting them costs nothing, and an empty deque has 700 bytes
-        self.newest_origin = 0
-        self.written = Header(group, 0, 0, 0, 0, 0, 0, 0, False)
-        self.header_place = 0
-        self.rows = 0
-
-    @property
-    def last(self) -> int:
-        """The index of the last entry."""
-        return self.segments[-1].last if self.segments else self.base[0]
-
-    def header(self, origin: int) -> Header:
-        """The header as it should be now."""
-        since = self.segments[0].origin if self.segments else self.newest_origin + 1
-        return Header(self.group, origin, since, *self.hard, *self.base, self.gone)
-
-    def stale(self) -> bool:
-        """Whether entries were cut since the latest header was written (only a cut moves `base` and `since` alone)."""
-        return self.written.base_index != self.base[0]
 
 
 class Copy(NamedTuple):
@@ -128,7 +57,8 @@ class Index:
         self._dead: deque[int] = deque()
         self._origin = 0
         self._recent_bytes = 0
-        self._pieces: dict[int, list[tuple[int, int, Piece]]] = {}  # only between `load` and `finish`
+        self._headers: dict[int, Header] = {}  # the latest of each group, only between `load` and `finish`
+        self._pieces: dict[int, list[tuple[int, int, Piece]]] = {}  # likewise
 
     # -- what happens to logs -----------------------------------------------------------------------------------
 
@@ -143,12 +73,11 @@ class Index:
             if record.gone or log.gone or record.base is not None:
                 self._begin_anew(log, record)
             if record.hard is not None:
-                log.hard = record.hard
+                log.term, log.vote, log.commit = record.hard
             self._origin += 1
             if record.entries:
                 piece = make_piece(record.group, self._origin, record.first, record.entries)
                 self._append(log, piece, number)
-                log.newest_origin = piece.origin
                 here.entries += len(piece.bodies)
                 plan.pieces.append(piece)
             self._write_header(log, number, plan)
@@ -158,21 +87,22 @@ class Index:
         for record in records:
             if record.gone:
                 self._let_gone(self.logs[record.group])
+        here.close()
         self._bury(number, here)
         return plan
 
     def _begin_anew(self, log: Log, record: GroupRecord) -> None:
         self._kill_all(log)
         if record.gone:
-            log.hard = (0, 0, 0)
+            log.term = log.vote = log.commit = 0
         log.gone = record.gone
-        log.base = record.base or (0, 0)
+        log.base_index, log.base_term = record.base or (0, 0)
 
     def _append(self, log: Log, piece: Piece, number: int) -> None:
         """Entries replace everything from their first index on (paper 5.3)."""
         first, count = piece.first, len(piece.bodies)
-        assert log.base[0] < first <= log.last + 1, f"entries of group {log.group} do not follow its log at {first}"
-        segments = log.segments
+        assert log.base_index < first <= log.last + 1, f"entries of group {log.group} do not follow its log at {first}"
+        segments = log.segments = log.segments or []
         while segments and segments[-1].first >= first:
             self._kill(segments.pop())
         if segments and segments[-1].last >= first:
@@ -189,22 +119,25 @@ class Index:
         """The group needs no entry at or below `index` any more."""
         log = self.logs.get(group)
         index = min(index, log.last) if log is not None else 0
-        if log is None or index <= log.base[0]:
+        if log is None or index <= log.base_index:
             return
         segments = log.segments
+        assert segments, "what is beyond the base is in a segment"
         while segments[0].last < index:
             self._kill(segments.pop(0))
         segment = segments[0]
-        log.base = (index, segment.term(index))
+        log.base_index, log.base_term = index, segment.term(index)
         if segment.last == index:
             self._kill(segments.pop(0))
+            log.segments = segments or None
         else:
             self._lose(segment.place, index - segment.first + 1)
             segment.first = index + 1
 
     def _kill_all(self, log: Log) -> None:
-        while log.segments:
-            self._kill(log.segments.pop())
+        for segment in log.segments or ():
+            self._kill(segment)
+        log.segments = None
 
     def _kill(self, segment: Segment) -> None:
         number, segment.place = segment.place, 0
@@ -214,6 +147,8 @@ class Index:
         place = self.places[number]
         place.live -= entries
         self.live_bytes -= entries * place.weight
+        if not place.live:
+            place.segments = []
         self._bury(number, place)
 
     def _bury(self, number: int, place: Place) -> None:
@@ -224,16 +159,15 @@ class Index:
 
     def _write_header(self, log: Log, number: int, plan: Plan) -> None:
         self._origin += 1
-        log.written = log.header(self._origin)
-        plan.headers.append(log.written)
+        plan.headers.append(log.header(self._origin))
+        log.told_index = log.base_index
         if log.header_place == number:
             return
         self._lose_header(log)
         log.header_place = number
         here = self.places[number]
         here.headers += 1
-        here.groups[log.group] = None
-        log.rows += 1
+        log.enter(here)
 
     def _lose_header(self, log: Log) -> None:
         if log.header_place:
@@ -298,6 +232,7 @@ class Index:
             size += moved
             rest -= moved + 1
         if plan.copies:
+            copies.close()
             self._set_size(copies, size)
         else:
             del self.places[number + 1]
@@ -315,9 +250,7 @@ class Index:
             copies.segments.append(segment)
             copies.entries += count
             copies.live += count
-            if segment.group not in copies.groups:
-                copies.groups[segment.group] = None
-                self.logs[segment.group].rows += 1
+            self.logs[segment.group].enter(copies)
             moved += count * place.weight
         for group in place.groups:
             if self.logs[group].header_place == source:
@@ -334,30 +267,29 @@ class Index:
         for header in headers:
             log = self._loaded(header.group, place)
             self._origin = max(self._origin, header.origin)  # a piece's is smaller than that of the header after it
-            if header.origin > log.written.origin:
-                log.written, log.header_place = header, number
+            latest = self._headers.get(log.group)
+            if latest is None or header.origin > latest.origin:
+                self._headers[log.group] = header
+                log.header_place, log.told_index, log.gone = number, header.base_index, header.gone
         for piece in pieces:
             log = self._loaded(piece.group, place)
-            log.newest_origin = max(log.newest_origin, piece.origin)
             place.entries += len(piece.bodies)
             self._pieces.setdefault(piece.group, []).append((piece.origin, number, piece))
+        place.close()
 
     def _loaded(self, group: int, place: Place) -> Log:
         log = self.logs.get(group)
         if log is None:
             log = self.logs[group] = Log(group)
-        if group not in place.groups:
-            place.groups[group] = None
-            log.rows += 1
+        log.enter(place)
         return log
 
     def finish(self) -> dict[int, Recovered]:
         """All records are loaded: each group's log. Raises `DiskError` if a part is missing."""
-        recovered = {group: self._replay(log) for group, log in sorted(self.logs.items()) if not log.written.gone}
+        recovered = {group: self._replay(log) for group, log in sorted(self.logs.items()) if not log.gone}
         for log in self.logs.values():
             self.places[log.header_place].headers += 1
-            log.gone = log.written.gone
-        self._pieces = {}
+        self._headers, self._pieces = {}, {}
         for place in self.places.values():
             self._set_size(place, place.size)
         for log in list(self.logs.values()):
@@ -367,11 +299,11 @@ class Index:
         return recovered
 
     def _replay(self, log: Log) -> Recovered:
-        header = log.written
-        if not header.origin:
+        header = self._headers.get(log.group)
+        if header is None:
             raise DiskError(f"the journal has entries of group {log.group} and no header: records are missing")
-        log.hard = (header.term, header.vote, header.commit)
-        log.base = (header.base_index, header.base_term)
+        log.term, log.vote, log.commit = header.term, header.vote, header.commit
+        log.base_index, log.base_term = header.base_index, header.base_term
         # From the newest back: a piece counts up to where a newer one begins. (In order of origin there may be gaps
         # on the way: a dead piece may outlive the tail of an older one that was copied without it.)
         live: list[tuple[int, Piece]] = []
@@ -381,7 +313,7 @@ class Index:
                 break
             last = piece.first + len(piece.bodies) - 1
             last = last if bound is None else min(last, bound - 1)
-            first = max(piece.first, log.base[0] + 1)
+            first = max(piece.first, log.base_index + 1)
             bound = piece.first if bound is None else min(bound, piece.first)
             if first <= last:
                 live.append((number, piece.part(first, last)))
@@ -391,7 +323,7 @@ class Index:
                 raise DiskError(f"the journal misses entries {log.last + 1} to {piece.first - 1} of group {log.group}")
             self._append(log, piece, number)
             entries += piece.entries()
-        return Recovered(log.hard, log.base, entries)
+        return Recovered((log.term, log.vote, log.commit), (log.base_index, log.base_term), entries)
 
 
 def _by_origin(loaded: tuple[int, int, Piece]) -> int:

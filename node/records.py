@@ -27,7 +27,7 @@ class Records:
     def __init__(self, host: "Host") -> None:
         self._host = host
         self._record = Record(0)
-        self._sequence = 0
+        self._next = 1  # the number of the record that is gathered: one object for all groups in it
         self._pending: dict[int, Rows] = {}
         self._gathering: Rows = []
 
@@ -46,9 +46,9 @@ class Records:
         record = self._record
         if not record.groups:
             return None
-        self._sequence += 1
-        record.sequence = self._sequence
-        self._pending[self._sequence] = self._gathering
+        record.sequence = self._next
+        self._pending[self._next] = self._gathering
+        self._next += 1
         self._record, self._gathering = Record(0), []
         return record
 
@@ -68,11 +68,11 @@ class Records:
         self._record.groups.append(change)
         last = group.raft.last
         self._gathering.append((group, Persisted(last.term, last.index), promises))
-        group.sequence = self._sequence + 1
+        group.sequence = self._next
 
     def promise(self, group: Group, promises: Sequence[tuple[int, Message]]) -> None:
         """Send these when all that this group has asked to persist is durable."""
-        if group.sequence > self._sequence:
+        if group.sequence == self._next:
             pending = self._gathering
         elif group.sequence in self._pending:
             pending = self._pending[group.sequence]

@@ -302,4 +302,5 @@ class RangeMachine:
             return ()
         gone = sorted(token for token in self.memory.parked if token[0] == "intent")
         self.memory.parked.difference_update(gone)
+        self.memory.drop_empty()
         return gone

@@ -22,14 +22,15 @@ class Raft:
 
     1. base <= handed <= commit <= last and handed <= durable: what is handed out is committed and on the own disk.
     2. `leadership` exists exactly while the role is LEADER, `votes` exactly while it is CANDIDATE.
-    3. `history` holds (index, configuration) rising; the last one is in use, committed or not.
+    3. `configuration` is in use since the entry at `since`, committed or not; `earlier` holds those before it that
+       the log can still fall back to, as (index, configuration), rising.
     4. Time only comes by Tick, chance only by the argument; nothing is remembered outside this object and `support`.
     """
 
     __slots__ = (
-        "applied", "asleep", "chance", "changed", "commit", "configuration", "deadline", "follow", "handed", "history",
+        "applied", "asleep", "chance", "changed", "commit", "configuration", "deadline", "earlier", "follow", "handed",
         "leader", "leadership", "log", "now", "out", "patience", "pre", "quiet_until", "replica", "restoring", "role",
-        "settings", "stopped", "support", "term", "vote", "votes",
+        "settings", "since", "stopped", "support", "term", "vote", "votes",
     )  # fmt: skip
 
     def __init__(
@@ -59,19 +60,19 @@ class Raft:
         self.commit = min(max(hard.commit, applied), self.log.last_index)
         self.applied = self.handed = applied
         self.configuration = configuration
-        self.history: list[tuple[int, Configuration]] = [(0, configuration)]
+        self.since = 0
+        self.earlier: tuple[tuple[int, Configuration], ...] = ()
         self.role = Role.FOLLOWER
         self.leader = 0
         self.leadership: Leadership | None = None
         self.votes: dict[int, bool] | None = None
-        self.pre = False
         self.follow: Follow | None = None
         self.stopped = 0  # the highest term whose leader has said that it stopped (Z2)
         self.support = Support() if support is None else support
         self.restoring: m.SnapshotOffer | None = None
         self.out: Ready | None = None
         self.changed = False  # term or vote differ from what the journal was given
-        self.asleep = False
+        self.asleep = self.pre = False
         for place, entry in enumerate(entries):
             if entry[1] == Kind.CONFIGURATION:
                 known = decode_configuration(entry[2])
@@ -122,8 +123,10 @@ class Raft:
         index = min(event.index, self.applied, self.log.stable)
         if index > self.log.offset:
             self.log.compact(index)
-            while len(self.history) > 1 and self.history[1][0] <= index:
-                del self.history[0]
+            if self.since <= index:
+                self.earlier = ()
+            while len(self.earlier) > 1 and self.earlier[1][0] <= index:
+                self.earlier = self.earlier[1:]
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -217,21 +220,26 @@ class Raft:
 
     def adopt(self, index: int, configuration: Configuration) -> None:
         """Use the configuration of the entry (or snapshot) at this index from now on (paper section 6)."""
-        self.history.append((index, configuration))
-        self.configuration = configuration
+        self.earlier += ((self.since, self.configuration),)
+        self.begin_with(index, configuration)
+
+    def begin_with(self, index: int, configuration: Configuration) -> None:
+        """Like `adopt`, but what was in use till now is not fallen back to."""
+        self.since, self.configuration = index, configuration
         if self.leadership is not None:
             self.leadership.configure(configuration, index)
 
     def forget_configurations(self, first: int) -> None:
         """Entries from `first` on were overwritten: their configurations never were."""
-        while len(self.history) > 1 and self.history[-1][0] >= first:
-            del self.history[-1]
-        self.configuration = self.history[-1][1]
+        while self.earlier and self.since >= first:
+            self.since, self.configuration = self.earlier[-1]
+            self.earlier = self.earlier[:-1]
 
     def configuration_at(self, index: int) -> Configuration:
         """The configuration as of an index that is held."""
-        known = [each for place, each in self.history if place <= index]
-        return known[-1] if known else self.history[0][1]
+        if self.since <= index or not self.earlier:
+            return self.configuration
+        return next((each for place, each in reversed(self.earlier) if place <= index), self.earlier[0][1])
 
     # -- what a host looks at --------------------------------------------------------------------------------------
 
@@ -247,7 +255,7 @@ class Raft:
         Who is left out by an entry that is not known to be committed may be the only one that holds it, and be
         needed to finish the change (thesis 4.2.2).
         """
-        for index, configuration in reversed(self.history):
+        for index, configuration in ((self.since, self.configuration), *reversed(self.earlier)):
             if is_voter(configuration, self.replica):
                 return True
             if index <= self.commit:

@@ -109,8 +109,8 @@ def on_restored(raft: "Raft", event: Restored) -> None:
     raft.log.restart(base)
     raft.commit = max(raft.commit, base.index)
     raft.applied = raft.handed = base.index
-    raft.history = []
-    raft.adopt(base.index, event.configuration)
+    raft.earlier = ()
+    raft.begin_with(base.index, event.configuration)
     raft.output().base = base
     if raft.leader:
         raft.promise(raft.leader, AppendReply(raft.term, base.index, stretch(raft)))

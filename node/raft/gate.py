@@ -61,8 +61,9 @@ def _election_passes(raft: "Raft", source: int, message: Message) -> bool:
         return True
     if bound(raft, source):
         lead = raft.leadership
-        if lead is not None and source in lead.standings:
-            greet(raft, lead, lead.standings[source])  # it has not heard who leads
+        standing = lead.standing(source) if lead is not None else None
+        if lead is not None and standing is not None:
+            greet(raft, lead, standing)  # it has not heard who leads
         return False
     if not _faithful(raft, source):
         return True

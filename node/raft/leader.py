@@ -24,7 +24,7 @@ from node.raft.messages import (
     Stopped,
     TimeoutNow,
 )
-from node.raft.progress import Leadership, Sending, Standing
+from node.raft.progress import Leadership, Sending
 from node.raft.quorum import reached_by_majority
 from node.raft.sending import resume
 
@@ -74,7 +74,7 @@ def advance(raft: "Raft", lead: Leadership) -> None:
     if index <= raft.commit or index < lead.first:
         return
     raft.commit = index
-    if raft.configuration.outgoing and raft.history[-1][0] <= index:
+    if raft.configuration.outgoing and raft.since <= index:
         configure(raft, lead, left(raft.configuration))
 
 
@@ -89,8 +89,7 @@ def configure(raft: "Raft", lead: Leadership, configuration: Configuration) -> N
 
 def applied(raft: "Raft", lead: Leadership) -> None:
     """A leader that the applied configuration leaves out tells what it may, and goes (paper section 6)."""
-    index, configuration = raft.history[-1]
-    if index <= raft.applied and not is_voter(configuration, raft.replica):
+    if raft.since <= raft.applied and not is_voter(raft.configuration, raft.replica):
         for standing in lead.others:
             commit = min(raft.applied, standing.match)
             raft.send(standing.member.replica, Heartbeat(raft.term, commit, lead.reads.number))
@@ -100,7 +99,7 @@ def applied(raft: "Raft", lead: Leadership) -> None:
 def on_append_reply(raft: "Raft", source: int, message: AppendReply) -> None:
     """A follower durably holds the log up to here."""
     lead = raft.leadership
-    standing = lead.standings.get(source) if lead is not None else None
+    standing = lead.standing(source) if lead is not None else None
     if lead is None or standing is None:
         return
     standing.silent = 0
@@ -122,7 +121,7 @@ def on_append_reply(raft: "Raft", source: int, message: AppendReply) -> None:
 def on_append_reject(raft: "Raft", source: int, message: AppendReject) -> None:
     """The logs do not meet there: probe where they may still agree, never at or below what is known to match."""
     lead = raft.leadership
-    standing = lead.standings.get(source) if lead is not None else None
+    standing = lead.standing(source) if lead is not None else None
     if lead is None or standing is None:
         return
     standing.silent = 0
@@ -141,7 +140,7 @@ def on_append_reject(raft: "Raft", source: int, message: AppendReject) -> None:
 def on_heartbeat_reply(raft: "Raft", source: int, message: HeartbeatReply) -> None:
     """A follower is there: it confirms a round, and shows whether an Append was lost."""
     lead = raft.leadership
-    standing = lead.standings.get(source) if lead is not None else None
+    standing = lead.standing(source) if lead is not None else None
     if lead is None or standing is None:
         return
     standing.silent = 0
@@ -172,7 +171,7 @@ def confirm(lead: Leadership) -> None:
 def on_snapshot_sent(raft: "Raft", event: SnapshotSent) -> None:
     """The rows are under way, or failed. Either way the next heartbeat's answer lets the log be tried again."""
     lead = raft.leadership
-    standing = lead.standings.get(event.follower) if lead is not None else None
+    standing = lead.standing(event.follower) if lead is not None else None
     if standing is None or standing.sending is not Sending.SNAPSHOT:
         return
     standing.probe(0 if event.base is None else event.base.index + 1)
@@ -184,7 +183,8 @@ def on_snapshot_sent(raft: "Raft", event: SnapshotSent) -> None:
 
 def hand_over(raft: "Raft", lead: Leadership) -> None:
     """The target holds everything: the lease is given up first, then it is told to campaign (P5)."""
-    standing: Standing = lead.standings[lead.target]
+    standing = lead.standing(lead.target)
+    assert standing is not None, "leadership is handed to a member"
     if standing.match == raft.log.last_index and not lead.told:
         lead.given_up = lead.told = True
         raft.send(lead.target, TimeoutNow(raft.term))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from node.raft.core import Raft
     from node.raft.progress import Standing
 
+NEVER = -inf  # one object: each core keeps it
+
 
 class Follow(NamedTuple):
     """The leader from whom a replica last took an Append, heartbeat or snapshot, and in which term (P3)."""
@@ -191,5 +193,5 @@ def only_voter(raft: "Raft") -> bool:
 def quiet_until(raft: "Raft", now: float) -> float:
     """When a restarted replica may vote and campaign again: one promise long, unless it is its own only voter (P6)."""
     if not raft.settings.support or only_voter(raft) or raft.term == 0:
-        return -inf
+        return NEVER
     return now + raft.settings.support_seconds

@@ -38,7 +38,7 @@ def on_change(raft: "Raft", event: Change) -> None:
         raft.refuse("leadership is being handed over")
     elif raft.commit < lead.first:
         raft.refuse("no entry of the leader's own term is committed yet")
-    elif raft.history[-1][0] > raft.commit:
+    elif raft.since > raft.commit:
         raft.refuse("an earlier change is not committed yet")
     else:
         wanted = changed(raft.configuration, event.voters, event.learners)
@@ -52,11 +52,12 @@ def on_change(raft: "Raft", event: Change) -> None:
 def on_transfer(raft: "Raft", event: Transfer) -> None:
     """Hand leadership to a voter: proposals wait, it catches up, and it is told (thesis 3.10, P5)."""
     lead = raft.leadership
+    target = lead.standing(event.target) if lead is not None else None
     if lead is None:
         raft.refuse("this replica does not lead")
     elif lead.target:
         raft.refuse("leadership is being handed over")
-    elif event.target not in lead.standings or not lead.standings[event.target].voter:
+    elif target is None or not target.voter:
         raft.refuse(f"replica {event.target} is no other voter")
     else:
         rouse(raft, lead)

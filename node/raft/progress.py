@@ -79,13 +79,12 @@ class Leadership:
 
     __slots__ = (
         "active_at", "beat_at", "cut", "first", "given_up", "halves", "lacking_since", "lease", "lease_version",
-        "marked", "others", "own", "pump", "reads", "stalled", "standings", "target", "target_until", "told",
+        "marked", "others", "own", "pump", "reads", "stalled", "target", "target_until", "told",
     )  # fmt: skip
 
     def __init__(self, member: Member, first: int, now: float) -> None:
         self.first = first
         self.own = Standing(member, first)
-        self.standings: dict[int, Standing] = {}
         self.others: tuple[Standing, ...] = ()
         self.halves: tuple[tuple[Standing, ...], ...] = ()
         self.reads = Reads()
@@ -103,16 +102,21 @@ class Leadership:
         self.lease = 0.0
         self.lease_version = -1  # the version of the support table that `lease` was computed from
 
+    def standing(self, replica: int) -> Standing | None:
+        """That of another member; None of who is none."""
+        for each in self.others:  # few, and a dict takes as much as all of them
+            if each.member.replica == replica:
+                return each
+        return None
+
     def configure(self, configuration: Configuration, following: int) -> None:
         """Take a configuration in use: new members begin as probes, members that left are forgotten."""
-        known = self.standings
-        self.standings = {
-            each.replica: known.get(each.replica) or Standing(each, following)
+        self.others = tuple(
+            self.standing(each.replica) or Standing(each, following)
             for each in members(configuration)
             if each.replica != self.own.member.replica
-        }
-        self.others = tuple(self.standings.values())
-        everyone = {**self.standings, self.own.member.replica: self.own}
+        )
+        everyone = {each.member.replica: each for each in (*self.others, self.own)}
         self.halves = tuple(tuple(everyone[each.replica] for each in half) for half in halves(configuration))
         voters = {id(each) for half in self.halves for each in half}
         for each in everyone.values():

@@ -96,7 +96,7 @@ def on_ask_leader(raft: "Raft", source: int, message: AskLeader) -> None:
     """Do you lead in that term? Yes is a heartbeat (or the sleep that goes on); no is final for the term."""
     lead = raft.leadership
     if lead is not None and raft.term == message.term:
-        standing = lead.standings.get(source)
+        standing = lead.standing(source)
         if standing is not None:
             greet(raft, lead, standing)
     elif raft.term >= message.term:

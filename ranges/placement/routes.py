@@ -121,10 +121,22 @@ class Routes:
         if len(self._shared) >= SHARED_MAX:
             self._shared.clear()
         shared = self._shared.setdefault(replicas, replicas)
-        if shared is not replicas:
-            placed = replace(placed, descriptor=replace(placed.descriptor, replicas=shared))
-        self._by_start[placed.descriptor.start] = placed
+        start, end = self._borders(placed.descriptor)
+        placed = replace(placed, descriptor=replace(placed.descriptor, start=start, end=end, replicas=shared))
+        self._by_start[start] = placed
         self._by_group[placed.descriptor.group] = placed
+
+    def _borders(self, descriptor: Descriptor) -> tuple[bytes, bytes]:
+        """Start and end, as the same objects that the neighbours hold: each key is in memory once."""
+        start, end = descriptor.start, descriptor.end
+        place = self._by_start.bisect_left(start)
+        if place:
+            before = self._by_start.peekitem(place - 1)[1].descriptor.end
+            start = before if before == start else start
+        if place < len(self._by_start):
+            after = self._by_start.peekitem(place)[0]
+            end = after if after == end else end
+        return start, end
 
     def _remove(self, placed: Placed) -> None:
         del self._by_start[placed.descriptor.start]

@@ -52,8 +52,8 @@ class File:
         assert index.live_bytes == sum(place.weight * place.live for place in index.places.values())
         live = dict.fromkeys(index.places, 0)
         for log in index.logs.values():
-            ends = [log.base[0]]
-            for segment in log.segments:
+            ends = [log.base_index]
+            for segment in log.segments or ():
                 assert segment.first == ends[-1] + 1, "segments are contiguous"
                 ends.append(segment.last)
                 live[segment.place] += segment.last - segment.first + 1
@@ -183,6 +183,14 @@ def test_a_dead_record_of_an_idle_group_goes_with_another_group_s_record() -> No
     assert file.recover()[1] == Recovered((1, 0, 4), (4, 1), [])
 
 
+def test_a_record_of_a_group_without_entries_holds_no_more_than_its_number() -> None:
+    file = File()
+    file.submit([GroupRecord(1, (1, 0, 0), 1, entries(1, 4))])
+    file.index.cut(1, 4)
+    assert file.index.logs[1].segments is None
+    assert (file.index.places[2].groups, file.index.places[2].segments) == ((1,), [])
+
+
 def test_truncated_entries_never_come_back_when_what_truncated_them_is_deleted() -> None:
     file = File()
     # Group 2 keeps the first record; group 1's tail there was replaced by a record that is then cut and deleted.
@@ -251,4 +259,5 @@ def test_terms_and_kinds_come_back_as_they_were() -> None:
     file.index.cut(1, 1)
     assert file.recover()[1].entries == mixed
     file.index.cut(1, 2)
-    assert file.index.logs[1].base == (2, 1)
+    log = file.index.logs[1]
+    assert (log.base_index, log.base_term) == (2, 1)

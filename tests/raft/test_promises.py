@@ -317,7 +317,7 @@ def test_z7_a_node_that_returns_is_greeted_alone_and_the_group_sleeps_on() -> No
 
 def test_z7_a_node_that_returns_and_lacks_something_wakes_the_group() -> None:
     raft = leader()
-    raft.leadership.standings[3].match = 0  # type: ignore[union-attr]
+    raft.leadership.standing(3).match = 0  # type: ignore[union-attr]
     raft.support.granted[3] = (1, 0.2)
     raft.step(m.Tick(0.45))
     assert raft.asleep

@@ -67,6 +67,16 @@ def test_a_merged_range_puts_out_the_one_that_it_swallowed() -> None:
     assert routes.of_group(7) is None
 
 
+def test_a_border_is_in_memory_once() -> None:
+    routes = fresh()
+    routes.take(placed(1, b"a", bytes(bytearray(b"mm")), 2))
+    routes.take(placed(7, bytes(bytearray(b"mm")), b"z", 2))
+    left, right = (each.descriptor for each in routes.from_key(b""))
+    assert left.end is right.start
+    routes.take(placed(1, b"a", bytes(bytearray(b"mm")), 2, 2))
+    assert next(routes.from_key(b"")).descriptor.end is right.start
+
+
 def test_lookups_begin_with_the_range_that_holds_the_key() -> None:
     routes = fresh()
     routes.take(placed(1, b"a", b"m", 2))

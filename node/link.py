@@ -92,7 +92,7 @@ class Links:
         """When `poll` must be called next even if nothing is ready: now (0), at a handshake's deadline, or never."""
         if self._events or self._resolved:
             return 0.0
-        first = next((link.deadline for link in self._half_open.values()), float("inf"))
+        first = next(iter(self._half_open.values())).deadline if self._half_open else float("inf")
         return first if self._listener is None else min(first, self._listener.deaf_until)
 
     def poll(self, now: float, seconds: float = 0.0) -> list[Any]:

@@ -42,7 +42,7 @@ from node.ports import (
     StatePort,
     Synced,
 )
-from node.raft.messages import Message, Ready, Received, Tick
+from node.raft.messages import AskLeader, Message, Ready, Received, Stopped, Tick
 from node.records import Records
 from node.replicas import Replicas
 
@@ -271,11 +271,18 @@ class Host:
     def _on_raft(self, node: int, rows: list[tuple[int, int, int, Message]]) -> None:
         for number, source, target, message in rows:
             group = self.replicas.receiver(number, target)
-            if group is not None:
+            if group is None:
+                if type(message) is AskLeader and self.replicas.has_left(number, target):
+                    self._answer_for_gone(node, (number, target, source), message.term)
+            else:
                 self.touch(group)
                 if not group.node_of(source):  # before it knows its members, or a leader that is leaving
                     group.nodes[source] = node
                 group.raft.step(Received(source, message))
+
+    def _answer_for_gone(self, node: int, way: tuple[int, int, int], term: int) -> None:
+        """A replica that has left leads in no term of the past: else who is bound to it would wait for ever (Z4)."""
+        self.outbox.raft(node, (*way, encode(Stopped(term))), self.now)
 
     def _on_link_up(self, event: LinkUp, _: Effects) -> None:
         if event.hello.role == Role.NODE:

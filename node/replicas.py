@@ -213,6 +213,11 @@ class Replicas:
         self._state.seal(number, 0, encode_mark(replica, NOBODY, b""))
         return self._add(number, replica, raft, None)
 
+    def has_left(self, number: int, replica: int) -> bool:
+        """Whether that replica was here, and is no more or is about to go."""
+        group = self.groups.get(number)
+        return (self.gone.get(number, 0) if group is None else group.replica) > replica
+
     # -- going -----------------------------------------------------------------------------------------------------
 
     def drop(self, number: int, replica: int) -> None:

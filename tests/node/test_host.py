@@ -12,7 +12,7 @@ from node.mark import encode_mark
 from node.messages import Done, NoGroup, NotLeader
 from node.ports import Assembly, Dumped, Flushed, Frame, Hello, Identity, Kind, LinkUp, Recovered, Role, Synced
 from node.raft.membership import encode_configuration
-from node.raft.messages import Append, AppendReply, Campaign, Configuration, Entry, Member, Position
+from node.raft.messages import Append, AppendReply, AskLeader, Campaign, Configuration, Entry, Member, Position, Stopped
 from node.raft.messages import Kind as EntryKind
 from node.replicas import FIRST
 
@@ -160,6 +160,20 @@ def test_a_removed_replica_is_not_made_again_by_a_late_message():
     body = encode(Append(1, Position(1, 1), (), 1))
     node.step(Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, body),)))
     assert node.host.replicas.groups[GROUP].replica == 3, "the next replica id is a new member"
+
+
+def test_who_asks_a_replica_that_has_left_hears_that_it_does_not_lead():
+    node = Node()
+    asked = Frame(LINK, Kind.RAFT, ((GROUP, 1, 2, encode(AskLeader(7))),))
+    assert not [each for each in said(node.step(asked)) if type(each) is Stopped], "it is here, and speaks for itself"
+    node.host.replicas.drop(GROUP, 2)
+    assert said(node.step(asked)) == [Stopped(7)], "its tombstone is on its way"
+    later = Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, encode(AskLeader(7))),))
+    assert said(node.step(later)) == [], "one that comes after it may lead"
+    node.step(Flushed(((GROUP, 0),)))
+    assert said(node.step(asked)) == [Stopped(7)]
+    newer = Frame(LINK, Kind.RAFT, ((GROUP, 1, 9, encode(AskLeader(7))),))
+    assert said(node.step(newer)) == [], "of a replica that was never here nothing is known"
 
 
 def test_a_replica_that_was_dropped_within_a_step_shares_its_nodes_no_longer():

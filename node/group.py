@@ -161,7 +161,7 @@ class Group(Lazily):
         self.crowd += 1
         self.parked.setdefault(token, []).append((request, reply))
         until = self.node.now + wait.seconds
-        if until < self.alarms.get(token, float("inf")):  # one for all: each wakes all of them
+        if until < self.alarms.get(token, inf):  # one for all: each wakes all of them
             self.alarms[token] = until
             self.node.alarm(self, token, wait.seconds)
         if wait.flow is not None and token not in self.behind:
@@ -174,7 +174,7 @@ class Group(Lazily):
 
     def ring(self, token: Hashable) -> None:
         """An alarm: who waits for this token has waited for long enough, if none has rung since it was set."""
-        if self.alarms.get(token, float("inf")) <= self.node.now:
+        if self.alarms.get(token, inf) <= self.node.now:
             self.wake(token)
 
     def wake(self, token: Hashable) -> None:
@@ -206,8 +206,7 @@ class Group(Lazily):
         if self.raft.role != Role.LEADER or not self.leading:
             self.node.reply(request, self.not_leader())
             return
-        self.raft.step(change)
-        why = self.raft.refusal()
+        why = self.raft.order(change)
         if why is None:
             self.ordered.setdefault(self.raft.configuration.version, []).append(request)
             self.node.touch(self)
@@ -224,9 +223,7 @@ class Group(Lazily):
         else:
             if self.proposals:  # what was admitted is proposed first: nothing admitted is left behind
                 self._propose()
-            if target != self.replica:
-                self.raft.step(Transfer(target))
-            why = self.raft.refusal()
+            why = self.raft.order(Transfer(target)) if target != self.replica else None
             self.node.reply(request, Done() if why is None else Refused(f"group {self.number}: {why}"))
             self.node.touch(self)
 

@@ -37,7 +37,7 @@ def relieve(host: "Host", spaces: Sequence[Space]) -> Flow[None]:
             if target and host.now - tried.get(group.number, float("-inf")) >= RELIEF_SECONDS:
                 tried[group.number] = host.now
                 host.touch(group)
-                group.raft.step(Transfer(target))
+                group.raft.order(Transfer(target))
                 handed += 1
                 if handed == GROUPS_PER_LOOK_MAX:
                     break

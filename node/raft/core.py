@@ -187,8 +187,9 @@ class Raft:
             out = self.out = Ready()
         out.promises.append((target, message))
 
-    def refusal(self) -> str | None:
-        """Why the order that was stepped last was not taken; told once, here or in the next Ready."""
+    def order(self, event: m.Change | m.Transfer) -> str | None:
+        """Step an order; why it was not taken, which no later Ready tells again."""
+        self.step(event)
         out = self.out
         if out is None:
             return None

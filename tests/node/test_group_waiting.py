@@ -6,7 +6,7 @@ from node import group as group_module
 from node.config import GATHER_SECONDS, REQUEST_SECONDS
 from node.machine import Answer, Wait
 from node.messages import Busy, NotLeader
-from node.raft.messages import Append, Heartbeat, HeartbeatReply, Ready, Received, Role
+from node.raft.messages import Append, Change, Heartbeat, HeartbeatReply, Ready, Received, Role, Transfer
 from tests.node.grouped import FIRST, GROUP, LEASE_END, STRETCH, Signal, Stage, get, put, runs, until
 
 ELSEWHERE = NotLeader(GROUP, 13, "n13")  # replica 3 leads
@@ -213,3 +213,11 @@ def test_many_who_wait_for_a_token_have_one_alarm_and_begin_again_once():
     stage.group.ring("token")
     assert len(stage.seen("alarm")) == 2
     assert set(stage.places.values()) == {"parked"}
+
+
+def test_an_order_is_not_told_why_another_one_before_it_was_refused():
+    stage = Stage(3).serve()
+    assert stage.raft.order(Transfer(9)) == "replica 9 is no other voter"
+    stage.group.change(put(1), Change((11, 12, 13), (14,)))
+    assert stage.places == {1: "ordered"}
+    assert not stage.replies

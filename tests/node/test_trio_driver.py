@@ -99,13 +99,14 @@ async def test_a_step_that_stops_the_node_ends_the_task(node: Node) -> None:
             driver.step()
 
 
-async def test_clients_are_served_over_sockets(node: Node) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_clients_are_served_over_sockets_and_other_tasks_have_their_turns(node: Node, alone: bool) -> None:
     wired = Wired()
     clients = [wired.end(client_hello()) for _ in range(3)]
     address = node.links.listen("127.0.0.1:0")
     links = [client.links.dial(1, address, wired.now) for client in clients]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(run, node.engine)
+        nursery.start_soon(TrioDriver(node.engine, alone).run)
         with trio.fail_after(60):
             while not all(client.up() for client in clients):
                 wired.turn()

@@ -13,7 +13,7 @@ from node.config import GATHER_SECONDS, PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
 from node.joining import Admitted, entries, outcomes
 from node.lazily import Lazily
-from node.machine import Answer, Applied, Machine, Proposal, Request, Wait
+from node.machine import Answer, Applied, Machine, Proposal, Request, StartGroup, Wait
 from node.mark import encode_mark
 from node.messages import Busy, Done, NotLeader, Refused
 from node.ports import GroupRecord
@@ -206,7 +206,8 @@ class Group(Lazily):
         if self.raft.role != Role.LEADER or not self.leading:
             self.node.reply(request, self.not_leader())
             return
-        why = self.raft.order(change)
+        fixed = self.machine is not None and self.machine.fixed
+        why = "it is being merged: its members stay as they are" if fixed else self.raft.order(change)
         if why is None:
             self.ordered.setdefault(self.raft.configuration.version, []).append(request)
             self.node.touch(self)
@@ -296,7 +297,6 @@ class Group(Lazily):
         self.ordered.clear()
         rounds, parked, self.rounds, self.parked, self.crowd = self.rounds, self.parked, {}, {}, 0
         self.alarms.clear()
-        self.alarms.clear()
         unproposed = [request for _, request in self.proposals] + self.reading + list(chain(*rounds.values()))
         self.proposals, self.reading = [], []
         for request, reply in chain(*parked.values()):
@@ -356,7 +356,11 @@ class Group(Lazily):
                 if applied.effects:
                     self.node.state.seal(self.number, index - 1, None)
                     for effect in applied.effects:
-                        self.node.start_group(self, effect)
+                        if isinstance(effect, StartGroup):
+                            self.node.start_group(self, effect)
+                        else:
+                            self._seal(index)  # the longer span is durable no later than the other's tombstone
+                            self.node.stop_group(self, effect)
                 if request is not None:
                     for each, outcome in outcomes(request, applied):
                         self._answer(each, outcome)

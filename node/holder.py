@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from node.config import Settings
 from node.flow import Flow
-from node.machine import Request, StartGroup
+from node.machine import Request, StartGroup, StopGroup
 from node.messages import NotLeader
 from node.ports import GroupRecord, StatePort
 from node.raft.messages import Message, Ready
@@ -54,6 +54,10 @@ class Holder(Protocol):
 
     def start_group(self, parent: "Group", effect: StartGroup) -> None:
         """A split made a right side."""
+        ...
+
+    def stop_group(self, parent: "Group", effect: StopGroup) -> None:
+        """A merge ended a right side."""
         ...
 
     def send_snapshot(self, group: "Group", follower: int) -> None:

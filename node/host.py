@@ -20,7 +20,7 @@ from node.here import FLOWS_LINK, Here
 from node.inbox import read_chunk, read_raft, read_replies, read_requests, read_support
 from node.intake import Intake
 from node.liveness import Liveness
-from node.machine import Request, StartGroup
+from node.machine import Request, StartGroup, StopGroup
 from node.messages import Busy, NotLeader
 from node.outbox import Outbox
 from node.ports import (
@@ -45,6 +45,7 @@ from node.ports import (
 from node.raft.messages import AskLeader, Message, Ready, Received, Stopped, Tick
 from node.records import Records
 from node.replicas import Replicas
+from node.snapshots import Snapshots
 
 STEP_ROUNDS_MAX = 10_000
 
@@ -79,6 +80,7 @@ class Host:
         self.flows.now = now
         self.liveness = Liveness(self, now)
         self.replicas = Replicas(self, journal, state, chance)
+        self.snapshots = Snapshots(self, self.replicas, state)
         self._inbox: list[Request] = []
         self._moves: list[
             tuple[Callable[..., None], Any, Any]
@@ -258,7 +260,7 @@ class Host:
         elif kind == Kind.SUPPORT:
             self.liveness.take(self.outbox.node_of[link], supports)
         else:
-            self.replicas.take_chunk(chunk)
+            self.snapshots.take_chunk(chunk)
 
     def _on_requests(self, requests: list[Request]) -> None:
         if len(requests) + len(self._inbox) > INBOX_REQUESTS_MAX:
@@ -304,10 +306,10 @@ class Host:
             self.replicas.flushed(number, index)
 
     def _on_dumped(self, event: Dumped, _: Effects) -> None:
-        self.replicas.dumped(event)
+        self.snapshots.dumped(event)
 
     def _on_restored(self, event: Restored, _: Effects) -> None:
-        self.replicas.restored(event.group)
+        self.snapshots.restored(event.group)
 
     def _on_failed(self, event: Failed, _: Effects) -> None:
         self.stopped = f"node {self.identity.node} stops: {event.what}"
@@ -363,13 +365,17 @@ class Host:
         """A split made a right side."""
         self.replicas.split_off(parent, effect)
 
+    def stop_group(self, parent: Group, effect: StopGroup) -> None:
+        """A merge ended a right side."""
+        self.replicas.absorb(parent, effect)
+
     def send_snapshot(self, group: Group, follower: int) -> None:
         """A follower needs a snapshot."""
-        self.replicas.begin_snapshot(group, follower)
+        self.snapshots.begin(group, follower)
 
     def take_snapshot(self, group: Group, ready: Ready) -> None:
         """A leader offers the snapshot whose rows have come."""
-        self.replicas.take_offer(group, ready)
+        self.snapshots.take_offer(group, ready)
 
     def forget(self, number: int) -> None:
         """A group's rows are gone, durably: its log counts for nothing."""

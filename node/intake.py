@@ -11,7 +11,18 @@ from node.config import INBOX_REQUESTS_MAX, REQUEST_SECONDS
 from node.flow import Flow
 from node.group import Group
 from node.machine import Request
-from node.messages import AskProgress, Busy, ChangeMembers, NoGroup, NotLeader, ProgressIs, Refused, TransferLeader
+from node.messages import (
+    AskDurable,
+    AskProgress,
+    Busy,
+    ChangeMembers,
+    DurableIs,
+    NoGroup,
+    NotLeader,
+    ProgressIs,
+    Refused,
+    TransferLeader,
+)
 from node.raft.messages import Change
 
 if TYPE_CHECKING:
@@ -140,8 +151,18 @@ class Intake:
                 group.transfer(request, node)
             case AskProgress():
                 host.reply(request, _progress(group))
+            case AskDurable():
+                host.reply(request, self._durable(group))
             case _:
                 host.reply(request, Refused(f"{type(request.message).__name__} is not a request"))
+
+    def _durable(self, group: Group) -> DurableIs:
+        """What is not durable yet is sent to the disk now, so that whoever asks again need not wait for long."""
+        is_whole = group.flushed >= group.raft.applied
+        if not is_whole:
+            self._host.state.flush()
+        frozen = group.machine.frozen if is_whole and group.machine is not None and not group.restoring else 0
+        return DurableIs(group.replica, group.flushed, frozen)
 
     def ask_ticks(self) -> None:
         """Fetch one tick for each that wants one; on silence their senders send again."""

@@ -108,6 +108,17 @@ class StartGroup:
     mark: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StopGroup:
+    """Effect of apply: this machine has taken over the span of another group, whose replica on this node ends.
+
+    No row goes. The replica must have stopped for this `merge`, and with it hold all that its group ever applied.
+    """
+
+    group: int
+    merge: int
+
+
 @dataclass(slots=True)
 class Applied:
     """What applying one entry gave: the same reply and effects on every replica.
@@ -118,7 +129,7 @@ class Applied:
 
     reply: Any
     wakes: Sequence[Hashable] = ()
-    effects: Sequence[StartGroup] = ()
+    effects: Sequence[StartGroup | StopGroup] = ()
     wait: Wait | None = None
     waits: Mapping[int, Wait] | None = None
 
@@ -134,6 +145,16 @@ class Machine(Protocol):
     """
 
     configuration: Configuration
+    frozen: int  # the merge for which it has stopped, 0 while it serves
+
+    @property
+    def fixed(self) -> bool:
+        """The members may not change now, since a merge counts on them."""
+        ...
+
+    def replaces(self, other: "Machine") -> bool:
+        """The other, whose span overlaps, has been merged into this one for ever: a replica of it may go."""
+        ...
 
     def mark(self) -> bytes:
         """The machine's small durable part (descriptor, closed, safe); stored with the applied index."""

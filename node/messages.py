@@ -84,6 +84,23 @@ class ProgressIs:
     match: tuple[tuple[int, int], ...]
 
 
+@message(29)
+@dataclass(frozen=True, slots=True)
+class AskDurable:
+    """Question to a node, not to a leader: what does its replica of this group hold durably? -> DurableIs | NoGroup"""
+
+
+@message(30)
+@dataclass(frozen=True, slots=True)
+class DurableIs:
+    """The replica's id, the index up to which its rows are durable (0: it waits for its first snapshot), and the
+    merge for which it has durably stopped (0: none)."""
+
+    replica: int
+    index: int
+    frozen: int
+
+
 @message(28)
 @dataclass(frozen=True, slots=True)
 class DropReplica:

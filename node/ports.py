@@ -181,6 +181,10 @@ class StatePort(View, Protocol):
         """
         ...
 
+    def flush(self) -> None:
+        """Have what is sealed made durable soon, not only when it is worth a commit."""
+        ...
+
     def load(self) -> float:
         """How full the overlay is, 0 to 1; at 1 the host admits no more writes."""
         ...
@@ -198,10 +202,10 @@ class StatePort(View, Protocol):
         first: bytes,
         last: bytes,
         chunks: Sequence[bytes],
-        gone: Sequence[int] = (),
+        gone: Sequence[tuple[int, bytes]] = (),
     ) -> None:
-        """In one commit: clear the span, take the chunks' rows, set the mark, remove the marks of `gone`;
-        `Restored` follows. Nobody may read the span meanwhile."""
+        """In one commit: clear the span, take the chunks' rows, set the mark, and for each (group, tombstone) of
+        `gone` that group's; `Restored` follows. Nobody may read the span meanwhile."""
         ...
 
     def forget(self, group: int, tombstone: bytes, span: tuple[bytes, bytes] | None) -> None:

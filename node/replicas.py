@@ -1,17 +1,16 @@
-"""The replicas of a node: how they come, are fed by snapshots, and go.
+"""The replicas of a node: how they come and go.
 
-Owns recovery at start, right sides of splits, uninitialised replicas, tombstones, compaction, and the way of a
-snapshot (dump, chunks, offer, restore; Raft paper section 7). Does not own the cycle of a group.
+Owns recovery at start, right sides of splits and their end in a merge, uninitialised replicas, tombstones and
+compaction. Does not own the cycle of a group, nor snapshots (snapshots.py).
 A replica id is never used twice: what a tombstone covers creates nothing (traps 9). Read next: node/group.py.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from node.config import (
     APPEND_BYTES_MAX,
-    DUMP_RETRY_SECONDS,
     ENTRIES_PER_APPEND_MAX,
     IN_FLIGHT_APPENDS_MAX,
     LOG_KEPT_BYTES,
@@ -21,9 +20,9 @@ from node.config import (
 from node.errors import RECOVER, DiskError
 from node.flow import Flow, Sleep
 from node.group import Group
-from node.machine import StartGroup
+from node.machine import Machine, StartGroup, StopGroup
 from node.mark import decode_mark, encode_mark
-from node.ports import Dumped, GroupRecord, JournalPort, Recovered, StatePort
+from node.ports import GroupRecord, JournalPort, Recovered, StatePort
 from node.raft.core import Raft
 from node.raft.membership import NOBODY, decode_configuration, members
 from node.raft.messages import (
@@ -33,10 +32,7 @@ from node.raft.messages import (
     Entry,
     HardState,
     Position,
-    Ready,
-    Restored,
     Role,
-    SnapshotSent,
 )
 from node.raft.settings import RaftSettings
 from node.relief import relieve
@@ -51,24 +47,13 @@ TOMBSTONE = b"gone"
 CAMPAIGN_HEARTBEATS = 1.5
 
 
-@dataclass(slots=True)
-class _Incoming:
-    """A snapshot on its way in: chunks in order, then the mark."""
-
-    source: int
-    chunks: list[bytes] = field(default_factory=list)
-    index: int = 0
-    mark: bytes = b""
-
-
 class Replicas:
     """The replicas of one node by group.
 
-    1. Two replicas on one node never overlap: a snapshot whose span another machine here holds is not taken.
-    2. `gone` maps a group to the replica id below which nothing is created any more.
-    3. `_unmarked` are logs whose group's mark was not durable when the node died: what they promised, and hold, is
+    1. `gone` maps a group to the replica id below which nothing is created any more.
+    2. `_unmarked` are logs whose group's mark was not durable when the node died: what they promised, and hold, is
        taken up by the replica that is made again (traps 1).
-    4. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
+    3. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
     """
 
     def __init__(self, host: "Host", journal: JournalPort, state: StatePort, chance: Callable[[], float]) -> None:
@@ -80,12 +65,8 @@ class Replicas:
         self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
-        self._dumps: dict[int, tuple[Group, int, int, tuple[bytes, bytes]]] = {}  # group, term, follower, span
-        self._tickets = 0
-        self._incoming: dict[int, _Incoming] = {}
         self._going: dict[int, None] = {}
         self._unmarked: dict[int, Recovered] = {}
-        self._offers: dict[int, tuple[Position, Configuration]] = {}
 
     def holds(self, group: Group) -> bool:
         """Whether this replica is still here; it may have been removed, and even made anew, since somebody took it."""
@@ -109,11 +90,21 @@ class Replicas:
             else:
                 self._revive(number, applied, mark, log)
         self._unmarked = logs | unmarked
+        self._bury()
         spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
         for space in spaces:
             space.node = self._host.identity.node
         if spaces:
             self._host.start(relieve(self._host, spaces))
+
+    def _bury(self) -> None:
+        """A merge that was durable when the node died ends the right side here, if its tombstone was not."""
+        widest: Machine | None = None
+        for group, machine in sorted(machines(self.groups), key=lambda pair: pair[1].span()):
+            if widest is not None and widest.replaces(machine):
+                self._end(group, group.replica, None)
+            elif widest is None or machine.span()[1] > widest.span()[1]:
+                widest = machine
 
     def _revive(self, number: int, applied: int, mark: bytes, log: Recovered) -> None:
         """The state is ahead of the journal only where its rows came without a log: then the log begins anew there.
@@ -225,14 +216,32 @@ class Replicas:
         group = self.groups.get(number)
         if group is None or group.replica > replica:
             return
+        self._end(group, replica, None if group.machine is None else group.machine.span())
+
+    def absorb(self, parent: Group, effect: StopGroup) -> None:
+        """A merge: the parent has the rows now, so they stay; its mark is sealed before the tombstone (in order).
+
+        Why the replica is here, and whole, is said in ranges/merging.py.
+        """
+        group = self.groups.get(effect.group)
+        assert group is not None and group.machine is not None and group.machine.frozen == effect.merge, (
+            f"group {parent.number} takes over {effect.group}, which has not stopped here for merge {effect.merge}"
+        )
+        self._end(group, group.replica, None)
+
+    def _end(self, group: Group, replica: int, span: tuple[bytes, bytes] | None) -> None:
+        self._state.forget(group.number, self.leave(group, replica), span)
+
+    def leave(self, group: Group, replica: int) -> bytes:
+        """It is here no more, as far as memory goes; the tombstone that is to become durable."""
+        number = group.number
         group.stop()
         del self.groups[number]
         self._host.stir(number)
         self.gone[number] = replica + 1
-        span = None if group.machine is None else group.machine.span()
-        self._state.forget(number, TOMBSTONE + (replica + 1).to_bytes(8), span)
         self._going[number] = None
         self._host.liveness.gone(number)
+        return TOMBSTONE + (replica + 1).to_bytes(8)
 
     def flushed(self, number: int, index: int) -> None:
         """The state holds a group durably up to here: its log may be cut, but for what followers still need."""
@@ -252,95 +261,6 @@ class Replicas:
             group.raft.step(Compact(kept))
             self._journal.cut(number, group.raft.log.base.index)
 
-    # -- snapshots -------------------------------------------------------------------------------------------------
-
-    def begin_snapshot(self, group: Group, follower: int) -> None:
-        """A follower needs a snapshot: dump the span, aside."""
-        assert group.machine is not None, "a leader has a machine"
-        self._tickets += 1
-        first, last = group.machine.span()
-        self._dumps[self._tickets] = (group, group.raft.term, follower, (first, last))
-        self._state.dump(self._tickets, group.number, first, last)
-
-    def dumped(self, event: Dumped) -> None:
-        """The rows are there: send them, then let the core offer them. Without a mark: there was no room for them."""
-        group, asked, follower, span = self._dumps.pop(event.ticket)
-        if not self.holds(group) or group.raft.role != Role.LEADER:
-            return
-        if not event.mark:
-            self._host.start(self._dump_again(group, asked, follower))
-            return
-        node, host = group.node_of(follower), self._host
-        term = group.raft.log.term(event.index)
-        base = None if term is None else Position(event.index, term)
-        assert group.machine is not None, "a leader has a machine"
-        if group.machine.span_of(decode_mark(event.mark)[2]) != span:
-            base = None  # a split stands between the mark and the span that was asked for: begin anew
-        if base is not None:
-            for place, chunk in enumerate(event.chunks):
-                if not host.outbox.snapshot(node, (group.number, group.replica, follower, place, chunk, 0)):
-                    base = None
-                    break
-            else:
-                host.outbox.snapshot(node, (group.number, group.replica, follower, -1, event.mark, event.index))
-        host.touch(group)
-        group.raft.step(SnapshotSent(follower, base))
-
-    def _dump_again(self, group: Group, term: int, follower: int) -> Flow[None]:
-        yield Sleep(DUMP_RETRY_SECONDS)
-        if self.holds(group) and group.raft.role == Role.LEADER and group.raft.term == term:
-            self._host.touch(group)
-            group.raft.step(SnapshotSent(follower, None))
-
-    def take_chunk(self, row: tuple[int, int, int, int, bytes, int]) -> None:
-        """A chunk of rows, or (place -1) the mark that ends them."""
-        number, source, target, place, chunk, index = row
-        group = self.groups.get(number)
-        if group is None or group.replica != target or group.restoring:
-            return
-        incoming = self._incoming.get(number)
-        if place == 0 or (place < 0 and incoming is None):
-            incoming = self._incoming[number] = _Incoming(source)
-        if incoming is None or incoming.source != source:
-            return
-        if place < 0:
-            incoming.mark, incoming.index = chunk, index
-        elif place == len(incoming.chunks):
-            incoming.chunks.append(chunk)
-
-    def take_offer(self, group: Group, ready: Ready) -> None:
-        """Restore what has come, unless another replica's span would overlap (traps 15)."""
-        assert ready.restore is not None, "an offer"
-        base, number = ready.restore.base, group.number
-        incoming = self._incoming.pop(number, None)
-        if incoming is None or not incoming.mark or incoming.index != base.index:
-            return
-        _, configuration, machine, _ = decode_mark(incoming.mark)
-        made = self._host.assembly.machine(number, machine, self._state)
-        first, last = made.span()
-        if any(_overlap(first, last, each) for each in self.groups.values() if each is not group):
-            return
-        group.restoring = True
-        self._offers[number] = (base, configuration)
-        group.machine = made
-        mark = encode_mark(group.replica, configuration, machine, base)
-        self._state.restore(number, base.index, mark, first, last, incoming.chunks)
-
-    def restored(self, number: int) -> None:
-        """The snapshot is durable: the machine begins from it, and the log after it."""
-        group = self.groups.get(number)
-        if group is None or number not in self._offers:
-            return
-        base, configuration = self._offers.pop(number)
-        group.restoring = False
-        group.flushed = base.index
-        group.configuration = configuration
-        assert group.machine is not None, "set when the offer was taken"
-        group.machine.configuration = configuration
-        group.machine.restore(group.machine.mark())
-        self._host.touch(group)
-        group.raft.step(Restored(base, configuration))
-
 
 def _term_at(log: Recovered, index: int) -> int | None:
     """The term of the entry at an index of a recovered log; None if it does not hold it."""
@@ -350,11 +270,9 @@ def _term_at(log: Recovered, index: int) -> int | None:
     return log.entries[index - base - 1].term if base < index <= base + len(log.entries) else None
 
 
-def _overlap(first: bytes, last: bytes, other: Group) -> bool:
-    if other.machine is None:
-        return False
-    start, end = other.machine.span()
-    return first < end and start < last
+def machines(groups: dict[int, Group]) -> list[tuple[Group, Machine]]:
+    """Every replica that is not waiting for its first snapshot."""
+    return [(each, each.machine) for each in groups.values() if each.machine is not None]
 
 
 def raft_settings(settings: Settings) -> RaftSettings:

@@ -264,9 +264,9 @@ class State(Reading):
 
     def restore(
         self, group: int, index: int, mark: bytes, first: bytes, last: bytes, chunks: Sequence[bytes],
-        gone: Sequence[int] = (),
+        gone: Sequence[tuple[int, bytes]] = (),
     ) -> None:  # fmt: skip
-        """Replace the rows of a span and the mark of a group in one commit; removes the marks of `gone`."""
+        """Replace the rows of a span and the mark of a group, and put the tombstones of `gone`, in one commit."""
         self._close_newest()
         sequence = self._next()
         order = (Order.RESTORE, sequence, group, index, mark, first, last, tuple(gone), len(chunks))

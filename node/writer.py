@@ -227,12 +227,8 @@ class Committer:
         sequence: int,
         indexes: dict[int, int],
         marks: dict[int, bytes],
-        gone: Sequence[int] = (),
     ) -> None:
         table = self._layout.marks
-        for group in gone:
-            transaction.delete(b"i" + _number(group), db=table)
-            transaction.delete(b"m" + _number(group), db=table)
         for group, index in indexes.items():
             key = b"i" + _number(group)
             transaction.put(key, pack(key, 0, _number(index)), db=table)
@@ -266,7 +262,8 @@ class Committer:
                 lengths, keys, values = decode_chunk(chunk, first, last)
                 columns = zip(keys, lengths, values, strict=True)
                 cursor.putmulti([(key, pack(key, length, value)) for key, length, value in columns])
-            self._put_marks(transaction, sequence, {group: index}, {group: mark}, gone)
+            marks = dict(gone)
+            self._put_marks(transaction, sequence, {group: index, **dict.fromkeys(marks, 0)}, {group: mark, **marks})
         self._restoring = []
         return self._committed(sequence)
 

@@ -33,6 +33,7 @@ Where to read what
 `floors`      what only a leader remembers: floors and pending writes
 `sampler`     where a range's middle is
 `admin`       commands that change a range itself: the split
+`merging`     and the merge of two neighbours, with the argument why it is right
 `directory`   cached routes
 `router`      sending again until somebody answers
 `placement/`  the control plane, a chapter of its own
@@ -40,11 +41,12 @@ Where to read what
 Invariants
 ----------
 1. Ranges never overlap, and together cover every key: a split gives its right side away at one entry of its log,
-   and counts its span version up on both sides (design 5; M1, M2).
+   and counts its span version up on both sides; a merge takes over a frozen right side at one entry of the left's
+   log, under a span version above both (design 5; M1 to M3).
 2. Two descriptors that share a key differ in span version, and the larger one is newer for that key, whatever groups
    they are of. So late news never puts out newer news, in directories and in the catalog alike.
-3. Rows are kept by key, not by group: a split moves no bytes, and everything that belongs to a key goes with it,
-   its intents, verdicts and bars too, and both `closed` and `safe`.
+3. Rows are kept by key, not by group: splits and merges move no bytes, and everything that belongs to a key goes
+   with it, its intents, verdicts and bars too, and both `closed` and `safe`, of which a merged range keeps the larger.
 4. What only a leader knows is empty when a leadership begins, and nothing is served before that is made safe
    (L1, L2).
 
@@ -53,6 +55,5 @@ follows Raft's section 6.
 
 Left out
 --------
-Merges: M3 needs a frozen state of the right side, a thaw by the catalog, and a tick that is fetched after both
-waits. Reads at followers: they need an index to wait for, or a quiet low-water mark.
+Reads at followers: they need an index to wait for, or a quiet low-water mark.
 """

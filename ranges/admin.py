@@ -1,8 +1,7 @@
-"""Commands that change a range itself, by order of the placement driver; class tags 90 to 99.
+"""Commands that change a range itself, by order of the placement driver; class tags 90 to 93.
 
 Owns the split, and the question where to split. Does not own when (ranges/placement/policy.py) nor how the sides are
-told to the catalog (ranges/placement/driver.py). Left out: merge (M3), which takes a frozen state of the right side,
-a thaw by the catalog, and a tick fetched after both waits. Read next: ranges/machine.py.
+told to the catalog (ranges/placement/driver.py). The merge is in ranges/merging.py. Read next: ranges/machine.py.
 """
 
 from collections.abc import Sequence

@@ -79,10 +79,11 @@ class LeaderMemory(Lazily):
     1. `floor(key)` never falls: what is forgotten has raised `low`, which counts for every key and span (R2).
     2. `pending` holds all C_k of each key that are proposed and not yet applied, ascending.
     3. While `open` is False no write is let in (L2).
-    4. `parked` holds the tokens of pending keys and standing intents that somebody may wait for, until they are woken.
+    4. `merging` counts the entries of merges that are proposed and not yet applied.
+    5. `parked` holds the tokens of pending keys and standing intents that somebody may wait for, until they are woken.
     """
 
-    __slots__ = ("_older", "_recent", "_spans", "low", "open", "parked", "pending")
+    __slots__ = ("_older", "_recent", "_spans", "low", "merging", "open", "parked", "pending")
     containers: ClassVar[dict[str, Any]] = {
         "pending": dict, "parked": set, "_recent": dict, "_older": dict, "_spans": SpanFloors,
     }  # fmt: skip
@@ -94,6 +95,7 @@ class LeaderMemory(Lazily):
 
     def __init__(self) -> None:
         self.low = 0
+        self.merging = 0
         self.open = False
 
     # -- floors --------------------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 Owns the epoch gate (M1), the opening of a new leader (L2), the entry's stamp, `closed` and `safe`. Commands and
 queries are open sets (`RangeCommand`, `RangeQuery`), most of them on floor 3. A split is a command whose apply calls
-`split`: the end moves, rows stay, the right side's mark comes back. The group sets `configuration`. Left out: merges
-(M3 takes a frozen state that refuses like an older epoch, and a thaw by the catalog) and reads at followers (they
-take an index to wait for, or a quiet low-water mark). Read next: txn/commands.py.
+`split`: the end moves, rows stay, the right side's mark comes back; a merge is two, which call `freeze` on the right
+and `absorb` on the left. The group sets `configuration`. Left out: reads at followers (they take an index to wait
+for, or a quiet low-water mark). Read next: ranges/merging.py, txn/commands.py.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from node.codec import decode
 from node.flow import Flow, Sleep
-from node.machine import Answer, Applied, Proposal, Request, View, Wait
+from node.machine import Answer, Applied, Machine, Proposal, Request, View, Wait
 from node.raft.messages import Configuration
 from ranges.config import MARKED_SIZE_STEP_BYTES, PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
 from ranges.descriptor import Descriptor, replicas_of
@@ -24,7 +24,7 @@ from ranges.mvcc import KeyRows
 from ranges.sampler import Sampler
 
 _stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
-_mark = Struct(">QQQQHH")  # span version, closed, safe, size, lengths of start and end
+_mark = Struct(">QQQQQQQQHH")  # span version, closed, safe, size, the four of merges, lengths of start and end
 SPAN_VERSION_FIRST = 1
 NOBODY = Configuration(0, 0, ())
 
@@ -61,13 +61,19 @@ class RangeQuery(Protocol):
         ...
 
 
+class WhileFrozen:
+    """A command that a frozen range takes all the same: it freezes or thaws."""
+
+    __slots__ = ()
+
+
 def first_mark(start: bytes, end: bytes, span_version: int = SPAN_VERSION_FIRST) -> bytes:
     """The mark of a new, empty range over [start, end)."""
-    return _pack_mark(span_version, 0, 0, 0, start, end)
+    return _pack_mark((span_version, 0, 0, 0), (0, 0, 0, 0), start, end)
 
 
-def _pack_mark(span_version: int, closed: int, safe: int, size: int, start: bytes, end: bytes) -> bytes:
-    return _mark.pack(span_version, closed, safe, size, len(start), len(end)) + start + end
+def _pack_mark(bounds: tuple[int, int, int, int], merges: tuple[int, int, int, int], start: bytes, end: bytes) -> bytes:
+    return _mark.pack(*bounds, *merges, len(start), len(end)) + start + end
 
 
 def _span(mark: bytes) -> tuple[bytes, bytes]:
@@ -89,11 +95,14 @@ class RangeMachine:
     2. `safe <= closed`, and neither falls (F5).
     3. `memory` is there exactly while this replica leads; rows and replies never depend on it.
     4. An entry's stamp carries the span version of the message, not the leader's (M1).
+    5. `frozen` is the merge for which the range has stopped (0: it serves), to be taken over by the group `heir`;
+       `ended` the last merge that is over here for ever, `absorbed` the last that came about on this, the left side.
+       Ids of merges rise, and a range is in one at a time.
     """
 
     __slots__ = (
-        "_duties", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "closed", "configuration", "end",
-        "group", "memory", "rows", "safe", "span_version", "start",
+        "_duties", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "absorbed", "closed",
+        "configuration", "end", "ended", "frozen", "group", "heir", "memory", "rows", "safe", "span_version", "start",
     )  # fmt: skip
 
     def __init__(
@@ -117,7 +126,8 @@ class RangeMachine:
 
     def restore(self, mark: bytes) -> None:
         """Begin again from a mark, over the rows that the view now holds."""
-        self.span_version, self.closed, self.safe, self.rows.size, *_ = _mark.unpack_from(mark)
+        self.span_version, self.closed, self.safe, self.rows.size, *merges, _, _ = _mark.unpack_from(mark)
+        self.frozen, self.heir, self.ended, self.absorbed = merges
         self.start, self.end = _span(mark)
         self._mark: bytes | None = None
         self._marked_size = self.rows.size
@@ -128,7 +138,9 @@ class RangeMachine:
         """Span, span version, closed, safe and about the size: the same object while nothing of it has moved."""
         if self._mark is None or abs(self.rows.size - self._marked_size) >= MARKED_SIZE_STEP_BYTES:
             self._marked_size = self.rows.size
-            self._mark = _pack_mark(self.span_version, self.closed, self.safe, self.rows.size, self.start, self.end)
+            bounds = self.span_version, self.closed, self.safe, self.rows.size
+            merges = self.frozen, self.heir, self.ended, self.absorbed
+            self._mark = _pack_mark(bounds, merges, self.start, self.end)
         return self._mark
 
     def span(self) -> tuple[bytes, bytes]:
@@ -194,10 +206,12 @@ class RangeMachine:
     # -- the two doors of the leader -----------------------------------------------------------------------------------
 
     def admit(self, request: Request, now: float) -> Proposal | Answer | Wait:
-        """M1 and L2, then the command's own rules."""
+        """M1, M3 and L2, then the command's own rules."""
         command: RangeCommand = request.message
         if request.span != self.span_version or not command.within(self.start, self.end):
             return Answer(self.refusal(request.span))
+        if self.frozen and not isinstance(command, WhileFrozen):
+            return Answer(NotYet())
         memory = self.memory
         assert memory is not None, f"group {self.group} was asked to admit a write: it does not lead"
         if not memory.open:
@@ -205,15 +219,17 @@ class RangeMachine:
         return command.admit(self, request, now)
 
     def read(self, request: Request, now: float) -> Answer | Wait:
-        """M1, then the query's own rules."""
+        """M1 and M3, then the query's own rules."""
         query: RangeQuery = request.message
         if request.span != self.span_version or not query.within(self.start, self.end):
             return Answer(self.refusal(request.span))
+        if self.frozen:
+            return Answer(NotYet())
         return query.read(self, request, now)
 
     def refusal(self, span_version: int) -> StaleSpan | NotYet:
         """M1: what to answer to a message routed by that span version."""
-        if span_version > self.span_version:
+        if span_version > self.span_version or (self.frozen and span_version == self.span_version):
             return NotYet()
         return StaleSpan((self.descriptor,) if self._right is None else (self.descriptor, self._right))
 
@@ -241,11 +257,12 @@ class RangeMachine:
     # -- the state -----------------------------------------------------------------------------------------------------
 
     def apply(self, body: bytes, request: Request | None) -> Applied:
-        """M1 again, then the command; what it had registered in leader memory is released in any case."""
+        """M1 and M3 again, then the command; what it had registered in leader memory is released in any case."""
         commit, tick, span_version, count = _stamp.unpack_from(body)
         commits = unpack_from(f">{count}Q", body, _stamp.size) if count else ()
         command: RangeCommand = request.message if request is not None else decode(body[_stamp.size + 8 * count :])
-        if span_version == self.span_version and command.within(self.start, self.end):
+        takes = not self.frozen or isinstance(command, WhileFrozen)
+        if takes and span_version == self.span_version and command.within(self.start, self.end):
             applied = command.apply(self, commit, tick, commits)
         else:
             applied = Applied(self.refusal(span_version))
@@ -287,7 +304,7 @@ class RangeMachine:
         assert self.start < at < self.end, f"{at!r} does not lie inside [{self.start!r}, {self.end!r})"
         self.span_version += 1
         right = self.rows.size // 2
-        mark = _pack_mark(self.span_version, self.closed, self.safe, right, at, self.end)
+        mark = _pack_mark((self.span_version, self.closed, self.safe, right), (0, 0, 0, 0), at, self.end)
         version, replicas = configuration.version, replicas_of(configuration)
         self._right = Descriptor(group, at, self.end, self.span_version, version, replicas)
         self.end = at
@@ -295,6 +312,60 @@ class RangeMachine:
         self.rows.size -= right
         self._sampler = None
         return mark, self._wake_sleepers()
+
+    # -- merges (M3) -----------------------------------------------------------------------------------------------
+
+    @property
+    def fixed(self) -> bool:
+        """The members stay: the range is frozen, or an entry of a merge, which counts on them, is under way."""
+        return self.frozen > 0 or (self.memory is not None and self.memory.merging > 0)
+
+    def replaces(self, other: Machine) -> bool:
+        """The other has been merged into this range, at once or by and by: it began where this range now goes on.
+
+        A range never moves its start, so a key that one begins at is somebody else's only once the range is no more;
+        and of two owners of a key the one with the larger span version came later.
+        """
+        return (
+            isinstance(other, RangeMachine)
+            and self.start < other.start < self.end
+            and self.span_version > other.span_version
+        )
+
+    def freeze(self, merge: int, heir: int) -> Sequence[Hashable]:
+        """Inside apply: from now on nothing is read or written here. What was routed before it meets M1."""
+        assert not self.frozen, f"group {self.group} is frozen for merge {self.frozen} already"
+        self.frozen, self.heir = merge, heir
+        self.span_version += 1
+        self._mark = None
+        return self._wake_sleepers()
+
+    def thaw(self, merge: int) -> None:
+        """Inside apply: the merge is over for ever, on whichever side this is; a frozen range serves again."""
+        self.ended = max(self.ended, merge)
+        if self.frozen == merge:
+            self.frozen = self.heir = 0
+        self._mark = None
+
+    def absorb(self, merge: int, right: Descriptor, bounds: tuple[int, int, int], tick: int) -> Sequence[Hashable]:
+        """Inside apply: take over the span of a frozen range; `bounds` are its closed, safe and size. No row moves.
+
+        `tick` was asked for after the right's leader had applied the freeze: larger than whatever was read there.
+        """
+        assert self.end == right.start, f"group {right.group} begins at {right.start!r}, not at {self.end!r}"
+        assert merge > self.ended, f"merge {merge} is over here"
+        self.end = right.end
+        self.span_version = max(self.span_version, right.span_version) + 1
+        self.ended = self.absorbed = merge
+        closed, safe, size = bounds
+        self.raise_closed(closed)
+        self.raise_safe(safe)
+        self.rows.size += size
+        self._sampler = None
+        self._right = None
+        if self.memory is not None:
+            self.memory.raise_low(tick)
+        return self._wake_sleepers()
 
     def _wake_sleepers(self) -> Sequence[Hashable]:
         """Who is parked, to meet M1; those parked on pending writes are woken as these are released."""

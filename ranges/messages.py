@@ -25,7 +25,9 @@ class StaleSpan:
 @message(67)
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The message's span version is newer than what this replica has applied (M1): send again. Definite."""
+    """Send again, by newer routes: the message's span version is newer than what this replica has applied (M1), or
+    the range is being merged (M3). Definite.
+    """
 
 
 @message(69)

@@ -215,8 +215,11 @@ class Router:
                 elif found is not descriptor and pace.may_jump():
                     return
                 directory.forget(descriptor)
-            case _:  # Busy or NotYet: the same one a little later
-                call.why = reply.why if type(reply) is Busy else ""
+            case NotYet():  # it is behind, or its range ends in a merge: group 0 hears of that
+                directory.lead(group, node)
+                yield from self.locate(key, TRY_SECONDS)
+            case _:  # Busy: the same one a little later
+                call.why = reply.why
                 directory.lead(group, node)
         yield Sleep(pace.pause())
 

@@ -115,13 +115,16 @@ X4. Neither verdict nor intent at the primary: the primary is the missing key, a
     So the owner settles the primary last, after its verdict.
 X5. Anybody may do all of this at any time, and again. The first verdict is the verdict.
 
-Splits and moves (ranges/machine.py, ranges/admin.py)
------------------------------------------------------
+Splits, merges, moves (ranges/machine.py, ranges/admin.py, ranges/merging.py)
+-----------------------------------------------------------------------------
 M1. A message names the span version that it was routed by. An older one is answered with the descriptor, at both
     doors; a newer one with "not yet". The entry carries the message's, not the leader's.
 M2. A split's right side serves when its own leader has done L1 and L2, and not before the left's leader has applied
     the split: a leader tells its followers only of commits that it has applied itself.
-M3. Merges: not built (below).
+M3. A merge freezes the right side through its log; from then on it answers nobody. The left takes over only when the
+    right's leader has applied the freeze, and its low-water mark is then a tick asked for after that (M2's wait is
+    over: the right has replicas). A freeze whose merge does not come is thawed, once the left has forgone the merge in
+    its log, which is for ever.
 M4. Who has sent a Write and then finds W in several ranges, or under another span version, asks the first key's
     range, under a newer span version than any copy carried, for a version by his id. There: committed. Not there:
     it goes on as C3. An attempt that has sent a Prewrite never sends a Write.
@@ -137,7 +140,6 @@ every later tick.
 
 Left out
 --------
-- Merges (M3): the right side must freeze through its log before the left takes over with a tick fetched after that.
 - Reads at followers: they need R1 and R2 done by the leader and the index to wait for, or a quiet low-water mark.
 - A large V in one range is checked within one step of the loop; to check it in parts takes C5 for a single range.
 - Running snapshots are registered nowhere: what outlives the retention, an hour unless set otherwise, is aborted. To

@@ -36,7 +36,7 @@ class _Batch:
     mark: bytes | None = None
     rows: list[Row] = field(default_factory=list)
     clear: tuple[bytes, bytes] | None = None
-    gone: Sequence[int] = ()
+    gone: Sequence[tuple[int, bytes]] = ()
     event: Any = None
 
 
@@ -115,6 +115,9 @@ class MemoryState:
         self._not_durable += len(rows)
         self._enqueue(_Batch(group, index, mark, rows))
 
+    def flush(self) -> None:
+        """Nothing waits here for more to come."""
+
     def load(self) -> float:
         """The share of `rows_max` that is not durable yet."""
         return min(1.0, self._not_durable / self._rows_max)
@@ -141,9 +144,9 @@ class MemoryState:
         first: bytes,
         last: bytes,
         chunks: Sequence[bytes],
-        gone: Sequence[int] = (),
+        gone: Sequence[tuple[int, bytes]] = (),
     ) -> None:
-        """In one commit: clear the span, take the rows, set the mark, drop the marks of `gone`; `Restored` follows."""
+        """In one commit: clear the span, take the rows, set the mark and tombstones of `gone`; `Restored` follows."""
         assert not self._open, "rows were put and not sealed before a restore"
         rows: list[Row] = [row for chunk in chunks for row in decode_plain(chunk)]
         self._replace((first, last), rows)
@@ -216,8 +219,8 @@ class MemoryState:
                 disk.put(head, tail, value)
         if batch.event is None:
             self._not_durable -= len(batch.rows)
-        for group in batch.gone:
-            disk.marks.pop(group, None)
+        for group, tombstone in batch.gone:
+            disk.marks[group] = (0, tombstone)
         if batch.index is not None:
             mark = disk.marks.get(batch.group, (0, b""))[1] if batch.mark is None else batch.mark
             disk.marks[batch.group] = (batch.index, mark)

@@ -20,7 +20,7 @@ How it works
                                          decide(picture) -> moves                                    (pure)
                                            |
                                            v
-    the range's leader <--- orders ---   Driver: learners, voters, leadership, splits; one order for a range at a time
+    the range's leader <--- orders ---   Driver: learners, voters, leaders, splits, merges; one order a range at a time
 
     whoever needs time --- Ticks ----->  Window: whole ticks from memory; its ceiling goes through the log before
 
@@ -37,12 +37,15 @@ Invariants
    when the leadership began (O1).
 2. Ids of nodes, groups and replicas are never used twice.
 3. The catalog takes a descriptor only with a larger epoch, so its ranges never overlap; after both sides of a split
-   are told there is no gap (design 9.5).
+   are told there is no gap (design 9.5). What was merged away never comes back.
 4. A replica is destroyed only when the catalog's descriptor does not name it although it had handed out its id: a
-   member newer than the catalog is never mistaken for a former one.
+   member newer than the catalog is never mistaken for a former one. Of a group that was merged away all may go,
+   where nobody is left who is still to absorb them.
 5. A range has at most one order under way (traps 15), and nothing is ordered for a leadership that has ended.
 6. Moves come to an end: each lowers one measure and raises none that stands before it in `policy.RULES`.
-7. A group has an odd number of voters, one until three nodes are there; two or four only while it changes.
+7. A merge that has begun is ended, by the leadership that began it or a later one, as the left side's log says: done,
+   or forgone there and then thawed (M3). Its id is never used again.
+8. A group has an odd number of voters, one until three nodes are there; two or four only while it changes.
 
 Papers: Copysets (Cidon et al., USENIX ATC 2013) for few partners; learners before voters and transfers of leadership
 are the Raft thesis, 4.2.1 and 3.10; the oracle with a window is Percolator's (OSDI 2010, section 2.3).
@@ -50,14 +53,14 @@ are the Raft thesis, 4.2.1 and 3.10; the oracle with a window is Percolator's (O
 Where to read what
 ------------------
 `messages`, `forms`, `config`   the protocol, its limits, every constant
-`catalog`                       the machine; `rows`, `routes`, `memory`, `oracle`, `status` are its parts
+`catalog`                       the machine; `rows`, `routes`, `merges`, `memory`, `oracle`, `status` are its parts
 `picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
-`driver`, `orders`              how moves are carried out; what people may order
+`driver`, `merger`, `orders`    how moves are carried out; what people may order
 `reporter`, `holdings`          every node's side
 
 Left out
 --------
-Merging small ranges (it waits for M3). Balancing by load: leaders and replicas are spread by number; a range's load is
+Balancing by load: leaders and replicas are spread by number; a range's load is
 known and splits it, if rules say so, but does not move it. Samples of wall time for "as of a time". Repair of a range
 whose majority is lost, which must be a loud and explicit command.
 """

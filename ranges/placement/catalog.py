@@ -1,7 +1,8 @@
 """The catalog: group 0's machine, a `node.machine.Machine` over plain rows.
 
 Owns what commands of the control plane change and how its queries are answered. The rows are in rows.py, the map of
-ranges in routes.py, what only a leader knows in memory.py, what the policy looks at in picture.py.
+ranges in routes.py, merges in merges.py, what only a leader knows in memory.py, what the policy looks at in picture.py,
+what nodes report in reports.py.
 A report is a query: liveness and load cost no log entry. What it tells anew waits until a command has taken it.
 Does not own what is decided (policy.py) nor how it is carried out (driver.py). Read next: ranges/placement/driver.py.
 """
@@ -13,12 +14,13 @@ from typing import Any
 
 from node.codec import decode
 from node.flow import HERE, Flow, Send, Sleep
-from node.machine import Answer, Applied, Proposal, Request, View, Wait
+from node.machine import Answer, Applied, Machine, Proposal, Request, View, Wait
 from node.messages import Done, Refused
 from node.raft.membership import NOBODY, members
 from node.raft.messages import Configuration
-from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, ORDER_SECONDS, RANGES_PER_REPORT_MAX, WINDOW_TICKS_MAX
+from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, ORDER_SECONDS, WINDOW_TICKS_MAX
 from ranges.placement.memory import LeaderMemory
+from ranges.placement.merges import BeginMerge, EndMerge, Merges
 from ranges.placement.messages import (
     Allocated,
     AllocateGroup,
@@ -39,8 +41,9 @@ from ranges.placement.messages import (
     Ticks,
     TicksAre,
 )
-from ranges.placement.picture import CONTROL_GROUP, Facts, NodeView, Picture
-from ranges.placement.routes import Placed, Routes, least_next_replica
+from ranges.placement.picture import CONTROL_GROUP, NodeView, Picture
+from ranges.placement.reports import news_of, take_report
+from ranges.placement.routes import Placed, Routes
 from ranges.placement.rows import CATALOG_FIRST, CATALOG_LAST, NodeRow, Rows
 from ranges.placement.status import cluster_status, nodes_are, ranges_are
 
@@ -51,10 +54,13 @@ Drive = Callable[["Catalog", int], Flow[None]]  # (catalog, term): runs while th
 class Catalog:
     """Nodes, ranges, ids, rules and the ceiling of ticks.
 
-    1. What `nodes`, `routes`, `ids` and `rules` hold is what the rows hold.
+    1. What `nodes`, `routes`, `merges`, `ids` and `rules` hold is what the rows hold.
     2. `memory` is there exactly while this replica leads; no reply of `apply` depends on it.
     3. `picture` knows every range that `routes` knows, and group 0.
     """
+
+    frozen = 0
+    fixed = False
 
     def __init__(self, view: View, mark: bytes = b"", drive: Drive | None = None) -> None:
         self._rows = Rows(view)
@@ -78,16 +84,22 @@ class Catalog:
         """The same, whatever the mark."""
         return self.span()
 
+    def replaces(self, other: Machine) -> bool:
+        """Nothing is merged into group 0."""
+        return False
+
     def restore(self, mark: bytes) -> None:
         """Read everything again."""
         self.nodes: dict[int, NodeRow] = {row.node: row for row in self._rows.nodes()}
         self.ids = self._rows.ids()
         self.rules = self._rows.rules()
         self.routes = Routes()
+        self.merges = Merges(self._rows)
         self.picture = Picture(self.rules)
         for placed in self._rows.ranges():
             self.routes.load(placed)
             self._place(placed)
+            self._adjoin(placed)
         self._place_control()
 
     @property
@@ -161,6 +173,7 @@ class Catalog:
             row.node: NodeView(row.node, row.label("host"), row.state, self.memory.silent(row.node, self.now))
             for row in self.nodes.values()
         }
+        self.picture.cold = {group for group in self.picture.small if self.memory.is_cold(group, self.now)}
         return self.picture
 
     def is_removed(self, group: int, node: int, replica: int) -> bool:
@@ -171,9 +184,8 @@ class Catalog:
         if group == CONTROL_GROUP:
             now = {(member.node, member.replica) for member in members(self._configuration)}
             return replica < self._configuration.next_replica and (node, replica) not in now
-        placed = self.routes.of_group(group)
-        if placed is None:
-            return False
+        if (placed := self.routes.of_group(group)) is None:
+            return group in self.merges.merged
         now = {(each.node, each.replica) for each in placed.descriptor.replicas}
         return replica < placed.next_replica and (node, replica) not in now
 
@@ -220,6 +232,16 @@ class Catalog:
         self._rows.put_ids(self.ids)
         return Applied(Allocated(group))
 
+    def _begin_merge(self, message: BeginMerge) -> Applied:
+        self.ids, reply = self.merges.begin(message, self.routes, self.ids)
+        return Applied(reply)
+
+    def _end_merge(self, message: EndMerge) -> Applied:
+        reply, merge = self.merges.end(message)
+        if merge is not None and self.memory is not None:
+            self.memory.check_holdings(merge.right, sorted(self.nodes), self.is_removed)
+        return Applied(reply)
+
     def _extend_window(self, message: ExtendWindow) -> Applied:
         ceiling = self._rows.ceiling()
         if message.ceiling > ceiling + WINDOW_TICKS_MAX:
@@ -249,6 +271,7 @@ class Catalog:
         for each in taken.written:
             self._rows.put_range(each)
             self._place(each)
+            self._adjoin(each)
         if self.memory is not None:
             for each in taken.removed:
                 nodes = [replica.node for replica in each.descriptor.replicas]
@@ -264,6 +287,13 @@ class Catalog:
         replicas = placed.descriptor.replicas
         voters = [each.node for each in replicas if each.voter]
         self.picture.place(placed.descriptor.group, voters, [each.node for each in replicas if not each.voter])
+
+    def _adjoin(self, placed: Placed) -> None:
+        """Tell the picture who this range's neighbours are now."""
+        for right in (placed, next(self.routes.from_key(placed.descriptor.end), None)):
+            left = None if right is None else self.routes.left_of(right)
+            if right is not None:
+                self.picture.adjoin(right.descriptor.group, 0 if left is None else left.descriptor.group)
 
     def _place_control(self) -> None:
         configuration = self._configuration
@@ -307,36 +337,15 @@ class Catalog:
             note = PutNode(report.node, report.life, report.address)
             return Wait(("life", report.node), _propose(note))
         if report.generation == memory.term:
-            changes = self._news_of(report)
+            changes = news_of(self.routes, report)
             if changes.descriptors:
                 return Wait(("report", report.node), _propose(changes))
-            self._take_report(memory, report)
+            take_report(report, self.routes, self.picture, memory, self.now)
+            memory.take_holdings(report, self.is_removed)
         is_current = report.generation == memory.term and report.seen == memory.seen
         addresses = () if is_current else tuple((row.node, row.address) for row in self.nodes.values())
         drops = memory.drops(report.node)
         return Answer(ReportTaken(memory.term, memory.seen, tuple(sorted(addresses)), self._control_routes(), drops))
-
-    def _news_of(self, report: Report) -> PutDescriptors:
-        """What the catalog does not know yet: left and right of a split together (design 9.5)."""
-        told = [Placed(each.descriptor, each.next_replica) for each in report.leading]
-        told += [Placed(each, least_next_replica(each)) for each in report.beside]
-        fresh = [placed for placed in told if self.routes.is_news(placed.descriptor)][:RANGES_PER_REPORT_MAX]
-        return PutDescriptors(
-            tuple(placed.descriptor for placed in fresh), tuple(placed.next_replica for placed in fresh)
-        )
-
-    def _take_report(self, memory: LeaderMemory, report: Report) -> None:
-        for each in report.leading:
-            group = each.descriptor.group
-            placed = self.routes.of_group(group)
-            if placed is None:
-                continue
-            facts = Facts(each.term, report.node, each.size, each.load)
-            if each.descriptor.span_version < placed.descriptor.span_version:
-                known = self.picture.facts(group)  # it was split since: size and load are those of both sides
-                facts = facts._replace(size=known.size, load=known.load)
-            self.picture.report(group, facts)
-        memory.take_holdings(report, self.is_removed)
 
     def _control_routes(self) -> tuple[tuple[int, str], ...]:
         nodes = sorted({member.node for member in self._configuration.voters})
@@ -366,6 +375,8 @@ _COMMANDS: dict[type, Callable[[Catalog, Any], Applied]] = {
     SetNodeState: Catalog._set_node_state,
     SetRules: Catalog._set_rules,
     AllocateGroup: Catalog._allocate_group,
+    BeginMerge: Catalog._begin_merge,
+    EndMerge: Catalog._end_merge,
     ExtendWindow: Catalog._extend_window,
     PutDescriptors: Catalog._put_descriptors,
 }

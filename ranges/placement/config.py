@@ -33,6 +33,8 @@ PAIRS_COMPARED_MAX = 32  # pairs of nodes compared before a decision gives up on
 LEADERS_MOVED_AT_ONCE = 32
 REPLICA_GAP_PERCENT = 5  # two nodes' replicas differ by more than this, of the mean, before any moves
 LEADER_GAP_PERCENT = 10
+COLD_SECONDS = 600.0  # a range that was not split, written to or met for so long may merge
+MERGES_AT_ONCE = 1
 
 # Driver
 ORDER_SECONDS = 10.0  # for one order to a group's leader
@@ -41,6 +43,9 @@ CATCH_UP_ENTRIES = 64  # a learner this near to the end becomes a voter
 LEARNER_SILENT_SECONDS = 5.0  # a learner's node that is silent for longer will not catch up
 ASK_SECONDS = 0.25
 ORDER_TRIES = 8  # with ASK_SECONDS between them
+FREEZE_SECONDS = 4.0  # a range is frozen for no longer before its merge is given up
+FREEZE_ASK_SECONDS = 0.1
+DURABLE_SECONDS = 1.0  # for a node to say what it holds
 SPLIT_KEY_TRIES = 1_000  # steps of a range's walk to its middle
 REST_SECONDS = 3.0  # a range is left alone after an order, so that reports of it have come
 REST_AFTER_FAILURE_SECONDS = 10.0
@@ -48,4 +53,6 @@ REST_AFTER_FAILURE_SECONDS = 10.0
 assert WINDOW_TICKS > 4 * TICKS_PER_REQUEST_MAX, "a window serves several requests before it must be extended"
 assert WINDOW_TICKS < WINDOW_TICKS_MAX, "a leader may always extend by a whole window"
 assert PAUSE_SECONDS > 2 * REPORT_SECONDS, "a node's own reports step it more often than that"
+assert COLD_SECONDS > 10 * REST_AFTER_FAILURE_SECONDS, "a fresh split is not merged back at once"
+assert FREEZE_SECONDS > 10 * FREEZE_ASK_SECONDS, "a freeze has time to become durable"
 assert REST_SECONDS > REPORT_SECONDS + REPORT_WAIT_SECONDS, "an order's effects are reported while its range rests"

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from ranges.placement.config import PARTNERS_WANTED, TARGET_SILENT_SECONDS
 from ranges.placement.messages import MoveLeader
-from ranges.placement.moves import ChangeReplicas, SplitLarge
+from ranges.placement.moves import ChangeReplicas, MergeRanges, SplitLarge
 from ranges.placement.picture import CONTROL_GROUP, Cell, NodeView, Picture
 
 
@@ -139,6 +139,12 @@ class Draft:
         """Decide that the group's range is split."""
         self.taken.add(group)
         return SplitLarge(group)
+
+    def merge(self, group: int, left: int, cell: Cell) -> MergeRanges:
+        """Decide that the group's range joins its left neighbour."""
+        self.taken.add(left)
+        self._take(group, cell, Cell(()))
+        return MergeRanges(group, left)
 
     def _take(self, group: int, cell: Cell, goal: Cell) -> None:
         self.taken.add(group)

@@ -1,9 +1,10 @@
 """The driver: carries the policy's moves out, where group 0 leads, for as long as it does.
 
 Owns the steps of each move: learners first, voters when these have caught up, leadership before its replica goes;
-ids before a split. One order for a range at a time (traps 15). After every wait it asks whether it still leads.
-Left out: a move cut short by a change of leader is not resumed; the next policy finds the learner and decides anew.
-Does not own what is decided (policy.py). Read next: ranges/placement/reporter.py.
+ids before a split; both sides on the same nodes before a merge. One order for a range at a time (traps 15). After
+every wait it asks whether it still leads. A merge that an older leader left behind is settled before all else.
+Left out: another move cut short so is not resumed; the next policy finds the learner and decides anew.
+Does not own what is decided (policy.py). Read next: ranges/placement/merger.py, ranges/placement/reporter.py.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from ranges.placement.config import (
     REST_SECONDS,
     SPLIT_KEY_TRIES,
 )
+from ranges.placement.merger import Merger
+from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
     Allocated,
     AllocateGroup,
@@ -37,11 +40,12 @@ from ranges.placement.messages import (
     PutDescriptors,
     SplitRange,
 )
-from ranges.placement.moves import ChangeReplicas, Move, SplitLarge
+from ranges.placement.moves import ChangeReplicas, MergeRanges, Move, SplitLarge, groups_of
 from ranges.placement.orders import checked
 from ranges.placement.picture import CONTROL_GROUP, Cell
 from ranges.placement.policy import decide
 from ranges.placement.routes import least_next_replica
+from ranges.placement.rows import Merge
 
 
 class Caller(Protocol):
@@ -76,6 +80,7 @@ class Driver:
 
     def __init__(self, router: Caller) -> None:
         self._router = router
+        self._merger = Merger(router)
         self._leadership: Leadership | None = None
 
     @property
@@ -87,6 +92,9 @@ class Driver:
         """Decide again and again while this leadership lasts."""
         self._leadership = leadership = Leadership(catalog, term)
         while leadership.lasts:
+            for merge in list(catalog.merges.under_way.values()):
+                if not {merge.left, merge.right} & catalog.picture.goals.keys():
+                    yield Behind(self._settle(leadership, merge))
             for move in decide(catalog.look()):
                 yield Behind(self.carry_out(leadership, move))
             yield Sleep(DECIDE_SECONDS)
@@ -94,7 +102,7 @@ class Driver:
     @property
     def services(self) -> dict[type, Callable[[Request], Flow[Any]]]:
         """Orders of people, carried out where group 0 leads; other nodes say where that may be."""
-        return dict.fromkeys((SplitRange, MoveReplica, MoveLeader), self._serve)
+        return dict.fromkeys((SplitRange, MergeRange, MoveReplica, MoveLeader), self._serve)
 
     def _serve(self, request: Request) -> Flow[Any]:
         leadership = self.leadership
@@ -105,8 +113,9 @@ class Driver:
             return Done()
         if isinstance(move, Refused):
             return move
-        if move.group in leadership.catalog.picture.goals:
-            return Refused(f"group {move.group} is being changed, or was a moment ago: try again in some seconds")
+        for group in groups_of(move):
+            if group in leadership.catalog.picture.goals:
+                return Refused(f"group {group} is being changed, or was a moment ago: try again in some seconds")
         if (yield from self.carry_out(leadership, move)):
             return Done()
         return Refused(f"group {move.group}: not known to be done; list the ranges to see what is")
@@ -116,12 +125,28 @@ class Driver:
 
         After a split at a given key it is not: thousands of splits may be ordered, each of what the last one left.
         """
-        group, picture = move.group, leadership.catalog.picture
-        picture.begin(group, _goal(leadership, move))
-        done = yield from self._act(leadership, move)
-        if leadership.lasts:
+        goals = {move.group: _goal(leadership, move)}
+        if isinstance(move, MergeRanges):
+            goals[move.left] = leadership.catalog.picture.cell(move.left)
+        rests = not (isinstance(move, SplitLarge) and move.at is not None)
+        return (yield from self._hold(leadership, goals, self._act(leadership, move), rests))
+
+    def _settle(self, leadership: Leadership, merge: Merge) -> Flow[bool]:
+        """End a merge that an older leadership began: nothing else is done with either side meanwhile."""
+        goals = {group: leadership.catalog.picture.cell(group) for group in (merge.left, merge.right)}
+        return (yield from self._hold(leadership, goals, self._merger.settle(leadership, merge)))
+
+    def _hold(
+        self, leadership: Leadership, goals: dict[int, Cell | None], act: Flow[bool], rests: bool = True
+    ) -> Flow[bool]:
+        """Act on these groups while nobody else does."""
+        picture = leadership.catalog.picture
+        for group, goal in goals.items():
+            picture.begin(group, goal)
+        done = yield from act
+        for group in goals if leadership.lasts else ():
             picture.rest(group, done)
-            if done and type(move) is SplitLarge and move.at is not None:
+            if done and not rests:
                 picture.halve(group)  # the catalog holds both sides by now: nothing depends on what is reported next
             else:
                 yield Behind(_release(leadership, group, REST_SECONDS if done else REST_AFTER_FAILURE_SECONDS))
@@ -135,6 +160,8 @@ class Driver:
                 return (yield from self._transfer(leadership, group, node))
             case SplitLarge(group, at):
                 return (yield from self._split(leadership, group, at))
+            case MergeRanges(group, left):
+                return (yield from self._merge(leadership, group, left))
 
     # -- replicas --------------------------------------------------------------------------------------------------
 
@@ -213,7 +240,27 @@ class Driver:
                 return True
         return False
 
-    # -- splits ----------------------------------------------------------------------------------------------------
+    # -- splits and merges -----------------------------------------------------------------------------------------
+
+    def _merge(self, leadership: Leadership, group: int, left: int) -> Flow[bool]:
+        """The right moves to the left's nodes first."""
+        cell, goal = (leadership.catalog.picture.cell(each) for each in (group, left))
+        if cell is None or goal is None or goal.learners:
+            return False
+        if (cell.voters, cell.learners) != (goal.voters, ()):
+            if not (yield from self._change(leadership, group, goal.voters)):
+                return False
+            if not (yield from self._told(leadership, group, goal.voters)):
+                return False
+        return (yield from self._merger.merge(leadership, group, left))
+
+    def _told(self, leadership: Leadership, group: int, voters: tuple[int, ...]) -> Flow[bool]:
+        """Wait until the catalog has heard where the group lies."""
+        for _ in range(ORDER_TRIES * 2):
+            if leadership.lasts and _is_placed(leadership, group, voters, ()):
+                return True
+            yield Sleep(ASK_SECONDS)
+        return False
 
     def _split(self, leadership: Leadership, group: int, at: bytes | None) -> Flow[bool]:
         """Ids first (design 9.5), then the order, then both sides into the catalog at once."""
@@ -265,6 +312,8 @@ def _goal(leadership: Leadership, move: Move) -> Cell | None:
             return cell._replace(leader=node)
         case SplitLarge():
             return cell
+        case MergeRanges(_, left):
+            return leadership.catalog.picture.cell(left)
 
 
 def _release(leadership: Leadership, group: int, seconds: float) -> Flow[None]:

@@ -63,5 +63,15 @@ class HostHoldings:
         )
 
     def drop(self, group: int, replica: int) -> None:
-        """Destroy a replica that the catalog confirms as removed."""
-        self._host.replicas.drop(group, replica)
+        """Destroy a replica that the catalog confirms as removed; not one that its heir here may still absorb (M3)."""
+        if not self._is_awaited(group):
+            self._host.replicas.drop(group, replica)
+
+    def _is_awaited(self, group: int) -> bool:
+        """The heir's replica may still come to the entry by which it absorbs this one, and must find it."""
+        groups = self._host.replicas.groups
+        machine = groups[group].machine if group in groups else None
+        if not isinstance(machine, RangeMachine) or not machine.frozen or machine.heir not in groups:
+            return False
+        heir = groups[machine.heir].machine
+        return not isinstance(heir, RangeMachine) or heir.ended < machine.frozen

@@ -8,8 +8,8 @@ anew when they meet a leader of another generation. Does not own the durable cat
 from collections.abc import Callable, Iterable
 
 from node.messages import DropReplica
-from ranges.placement.config import PAUSE_SECONDS
-from ranges.placement.messages import Report
+from ranges.placement.config import COLD_SECONDS, PAUSE_SECONDS
+from ranges.placement.messages import RangeReport, Report
 from ranges.placement.oracle import Window
 
 IsRemoved = Callable[[int, int, int], bool]  # (group, node, replica): the catalog says that it is no member any more
@@ -35,6 +35,18 @@ class LeaderMemory:
         self._heard: dict[int, float] = {}
         self._holding: dict[int, dict[int, int]] = {}
         self._drops: dict[int, dict[int, int]] = {}
+        self._stirred: dict[int, tuple[float, int, int]] = {}  # group -> when it was last, its span version, its size
+
+    def stir(self, report: RangeReport, now: float) -> None:
+        """A range's leader says something: the range is not cold if it is new, written to, or has another span."""
+        known = (report.descriptor.span_version, report.size)
+        before = self._stirred.get(report.descriptor.group)
+        if before is None or report.load or known != before[1:]:
+            self._stirred[report.descriptor.group] = (now, *known)
+
+    def is_cold(self, group: int, now: float) -> bool:
+        """Nothing has happened there for long, as far as this leadership knows."""
+        return group in self._stirred and now - self._stirred[group][0] >= COLD_SECONDS
 
     def hear(self, node: int, now: float) -> None:
         """The node has sent something."""

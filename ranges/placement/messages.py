@@ -1,6 +1,7 @@
 """What is said to group 0, the placement driver; class tags 100 to 127.
 
-Owns the protocol of the control plane: ticks, routes, joining, reports, ids, orders of people, and its statuses.
+Owns the protocol of the control plane: ticks, routes, joining, reports, ids, orders of people, and its statuses;
+but for merges, which are in merges.py.
 Does not own how each sort travels (forms.py), nor what is done about it. Read next: ranges/placement/catalog.py.
 """
 
@@ -244,16 +245,18 @@ class SetNodeState(Command):
 class Rules:
     """What the policy aims at: replicas of each range, the size and load to split at (0: never), a dead node's grace.
 
-    Bytes, requests a second, milliseconds.
+    Bytes, requests a second, milliseconds. Cold neighbours merge that hold less than `merge_bytes` together (0:
+    never), and less than half of what is split.
     """
 
     replicas: int = 3
     split_bytes: int = 64 << 20
     split_load: int = 0
     dead_milliseconds: int = 300_000
+    merge_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
-        require_positive(self.replicas, self.split_bytes, self.split_load, self.dead_milliseconds)
+        require_positive(self.split_bytes, self.split_load, self.dead_milliseconds, self.merge_bytes)
         require(self.replicas in (1, 3, 5, 7), f"a group has 1, 3, 5 or 7 replicas, not {self.replicas}")
 
 

@@ -30,4 +30,20 @@ class SplitLarge:
         return f"g{self.group} split" + ("" if self.at is None else f" at {self.at!r}")
 
 
-Move = ChangeReplicas | SplitLarge | MoveLeader
+@dataclass(frozen=True, slots=True)
+class MergeRanges:
+    """Move: the group's range joins its left neighbour, which `left` serves."""
+
+    group: int
+    left: int
+
+    def __str__(self) -> str:
+        return f"g{self.group} joins g{self.left}"
+
+
+Move = ChangeReplicas | SplitLarge | MoveLeader | MergeRanges
+
+
+def groups_of(move: Move) -> tuple[int, ...]:
+    """Every group that nothing else may be done with meanwhile."""
+    return (move.left, move.group) if isinstance(move, MergeRanges) else (move.group,)

@@ -1,4 +1,4 @@
-"""Orders of people, checked: split here, move that replica, lead from there.
+"""Orders of people, checked: split here, merge there, move that replica, lead from there.
 
 Owns the checks of an order against the catalog. Does not own the steps (driver.py). Read next:
 ranges/placement/driver.py.
@@ -7,10 +7,11 @@ ranges/placement/driver.py.
 from node.messages import Refused
 from ranges.keys import is_key
 from ranges.placement.catalog import Catalog
+from ranges.placement.merges import MergeRange
 from ranges.placement.messages import MoveLeader, MoveReplica, SplitRange
-from ranges.placement.moves import ChangeReplicas, Move, SplitLarge
+from ranges.placement.moves import ChangeReplicas, MergeRanges, Move, SplitLarge
 
-Order = SplitRange | MoveReplica | MoveLeader
+Order = SplitRange | MergeRange | MoveReplica | MoveLeader
 
 
 def checked(catalog: Catalog, order: Order) -> Move | Refused | None:
@@ -18,6 +19,8 @@ def checked(catalog: Catalog, order: Order) -> Move | Refused | None:
     match order:
         case SplitRange(key):
             return _checked_split(catalog, key)
+        case MergeRange(key):
+            return _checked_merge(catalog, key)
         case MoveReplica(group, source, target):
             return _checked_replica(catalog, group, source, target)
         case MoveLeader(group, node):
@@ -31,6 +34,16 @@ def _checked_split(catalog: Catalog, key: bytes) -> Move | Refused | None:
     if found.descriptor.start == key:
         return None
     return SplitLarge(found.descriptor.group, key)
+
+
+def _checked_merge(catalog: Catalog, key: bytes) -> Move | Refused:
+    found = next(catalog.routes.from_key(key), None) if is_key(key) else None
+    if found is None or found.descriptor.start != key:
+        return Refused(f"no range begins at {key!r}")
+    left = catalog.routes.left_of(found)
+    if left is None:
+        return Refused(f"the range that begins at {key!r} is the first one: nothing lies to its left")
+    return MergeRanges(found.descriptor.group, left.descriptor.group)
 
 
 def _checked_replica(catalog: Catalog, group: int, source: int, target: int) -> Move | Refused | None:

@@ -51,7 +51,8 @@ class Picture:
     """Every range's cell.
 
     1. Each known group is in exactly one cell: the goal of the order that is under way for it, else the truth.
-    2. `large` are the groups that the rules want split and that no order holds.
+    2. `large` are the groups that the rules want split and that no order holds, `small` those that may merge. `cold`
+       are the small ones that have been left alone for long, as of the last look.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -59,6 +60,9 @@ class Picture:
         self.nodes: dict[int, NodeView] = {}
         self.cells: dict[Cell, set[int]] = {}
         self.large: set[int] = set()
+        self.small: set[int] = set()
+        self.cold: set[int] = set()
+        self.lefts: dict[int, int] = {}  # the left neighbour of each group that has one
         self.goals: dict[int, Cell] = {}
         self.active = 0
         self._places: dict[int, _Place] = {}
@@ -93,9 +97,17 @@ class Picture:
         self._places[group] = self._share((tuple(sorted(voters)), tuple(sorted(learners))))
         self._refresh(group)
 
+    def adjoin(self, group: int, left: int) -> None:
+        """The group's left neighbour is this one now; 0 if it has none."""
+        if left:
+            self.lefts[group] = left
+        else:
+            self.lefts.pop(group, None)
+
     def forget(self, group: int) -> None:
         """The group is no more."""
         self._places.pop(group, None)
+        self.lefts.pop(group, None)
         self._facts.pop(group, None)
         self._refresh(group)
 
@@ -169,6 +181,7 @@ class Picture:
             if not members:
                 del self.cells[before]
         self.large.discard(group)
+        self.small.discard(group)
         truth = self.cell(group)
         if truth is None:
             return
@@ -177,6 +190,16 @@ class Picture:
         self.cells.setdefault(cell, set()).add(group)
         if group != CONTROL_GROUP and group not in self.goals and self._is_large(self.facts(group)):
             self.large.add(group)
+        if group != CONTROL_GROUP and group not in self.goals and self._is_small(self.facts(group)):
+            self.small.add(group)
+
+    def merge_bytes(self) -> int:
+        """Neighbours merge that hold less together: never so much that they would soon be split again."""
+        rules = self.rules
+        return min(rules.merge_bytes, rules.split_bytes // 2) if rules.split_bytes else rules.merge_bytes
+
+    def _is_small(self, facts: Facts) -> bool:
+        return facts.term > 0 and facts.size < self.merge_bytes() and not facts.load
 
     def _share(self, one: T) -> T:
         """The same value, in the object that others have of it too."""

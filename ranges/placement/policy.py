@@ -13,6 +13,7 @@ from itertools import islice
 from ranges.placement.config import (
     LEADER_GAP_PERCENT,
     LEADERS_MOVED_AT_ONCE,
+    MERGES_AT_ONCE,
     ORDERS_AT_ONCE,
     PAIRS_COMPARED_MAX,
     REPLICA_GAP_PERCENT,
@@ -55,6 +56,20 @@ def split(draft: Draft) -> Iterator[Move]:
             yield draft.split(group)
 
 
+def merge(draft: Draft) -> Iterator[Move]:
+    """Small, cold neighbours become one range, if all of their nodes are there: a merge needs every replica."""
+    picture = draft.picture
+    for group in sorted(picture.cold - draft.taken):
+        left = picture.lefts.get(group, 0)
+        if left not in picture.cold or left in draft.taken or group in draft.taken:
+            continue
+        if picture.facts(left).size + picture.facts(group).size >= picture.merge_bytes():
+            continue
+        cell, goal = picture.cell(group), picture.cell(left)
+        if cell is not None and goal is not None and all(_is_whole(draft, each) for each in (cell, goal)):
+            yield draft.merge(group, left, cell)
+
+
 def part(draft: Draft) -> Iterator[Move]:
     """Replicas that share a host part, if there is a host without one."""
     control = draft.free_control()
@@ -89,13 +104,18 @@ def spread_leaders(draft: Draft) -> Iterator[Move]:
 
 # In this order, because: lost replicas are what one more death turns into lost keys; a large range is slow to move,
 # so it is split before it moves; hosts are about safety, evenness only about speed. Leaders, who go where replicas
-# are, come last and cost nothing, so they have a room of their own.
+# are, come last and cost nothing, so they have a room of their own. Merges wait until all else is well.
 RULES: tuple[tuple[Callable[[Draft], Iterator[Move]], int], ...] = (
     (repair, ORDERS_AT_ONCE),
     (split, ORDERS_AT_ONCE),
     (part, ORDERS_AT_ONCE),
     (spread, ORDERS_AT_ONCE // 2),
+    (merge, MERGES_AT_ONCE),
 )
+
+
+def _is_whole(draft: Draft, cell: Cell) -> bool:
+    return draft.is_sound(cell) and all(draft.is_heard(node) for node in cell.voters)
 
 
 def _spare(draft: Draft, cell: Cell) -> int:

@@ -62,6 +62,13 @@ class Routes:
         """The range that holds `key`, or the first one after it, and all that follow."""
         return (self._by_start[start] for start in self._by_start.irange(self._first_start(key)))
 
+    def left_of(self, placed: Placed) -> Placed | None:
+        """The range that ends where this one begins, if it is known."""
+        start = placed.descriptor.start
+        place = self._by_start.bisect_left(start)
+        found: Placed | None = self._by_start.peekitem(place - 1)[1] if place else None
+        return found if found is not None and found.descriptor.end == start else None
+
     def is_news(self, descriptor: Descriptor) -> bool:
         """Whether `take` would take it."""
         return self._beaten(descriptor) is not None

@@ -26,6 +26,8 @@ _RULES = b"\x00r"
 _NODE = b"\x00n"
 _TOKEN = b"\x00t"
 _RANGE = b"\x00d"
+_MERGE = b"\x00m"
+_MERGED = b"\x00x"
 
 Row = tuple[bytes, bytes, bytes]
 
@@ -51,6 +53,16 @@ class Ids:
 
     node: int
     group: int
+    merge: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge that has begun and whose end is not known yet: `left` is to take over `right`, both groups."""
+
+    merge: int
+    left: int
+    right: int
 
 
 class Rows:
@@ -80,7 +92,7 @@ class Rows:
 
     def put_ids(self, ids: Ids) -> None:
         """Write the next ids."""
-        self._view.put(_IDS, TAIL, encode_plain((ids.node, ids.group)))
+        self._view.put(_IDS, TAIL, encode_plain((ids.node, ids.group, ids.merge)))
 
     def rules(self) -> Rules:
         """The rules, the standard ones if none were set."""
@@ -119,6 +131,28 @@ class Rows:
     def put_range(self, placed: Placed) -> None:
         """Write a descriptor at its start key."""
         self._view.put(*_range_row(placed))
+
+    def merges(self) -> Iterator[Merge]:
+        """Every merge under way, by id."""
+        for head_, _, value in self._view.scan(_MERGE, _after(_MERGE)):
+            yield Merge(int.from_bytes(head_[len(_MERGE) :]), *decode_plain(value))
+
+    def put_merge(self, merge: Merge) -> None:
+        """Write a merge that begins."""
+        self._view.put(_MERGE + merge.merge.to_bytes(8), TAIL, encode_plain((merge.left, merge.right)))
+
+    def delete_merge(self, merge: Merge) -> None:
+        """Remove a merge that is over."""
+        self._view.delete(_MERGE + merge.merge.to_bytes(8), TAIL)
+
+    def merged(self) -> Iterator[int]:
+        """Every group that was merged away."""
+        for head_, _, _ in self._view.scan(_MERGED, _after(_MERGED)):
+            yield int.from_bytes(head_[len(_MERGED) :])
+
+    def put_merged(self, merge: Merge) -> None:
+        """Remember for ever that the right side is no more."""
+        self._view.put(_MERGED + merge.right.to_bytes(8), TAIL, encode_plain(merge.merge))
 
     def delete_range(self, placed: Placed) -> None:
         """Remove the descriptor at a start key."""

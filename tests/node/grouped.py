@@ -8,7 +8,7 @@ from typing import Any
 from node.config import Settings
 from node.flow import Flow, Flows, Send
 from node.group import Group
-from node.machine import Answer, Applied, Proposal, Request, StartGroup, Wait
+from node.machine import Answer, Applied, Proposal, Request, StartGroup, StopGroup, Wait
 from node.messages import NotLeader
 from node.ports import GroupRecord
 from node.raft.core import Raft
@@ -73,6 +73,8 @@ class Script:
     `given` is what applying an entry gives. The ordinary: propose with the stamp `+`, reply the entry's body."""
 
     configuration: Configuration | None = None
+    frozen = 0
+    fixed = False
 
     def __init__(self, did: Did) -> None:
         self.did = did
@@ -171,6 +173,9 @@ class Keeper:
 
     def start_group(self, parent: Group, effect: StartGroup) -> None:
         self.did.append(("start group", effect))
+
+    def stop_group(self, parent: Group, effect: StopGroup) -> None:
+        self.did.append(("stop group", effect))
 
     def send_snapshot(self, group: Group, follower: int) -> None:
         self.did.append(("send snapshot", follower))

@@ -41,6 +41,9 @@ class Machine:
     def mark(self) -> bytes:
         return self._mark
 
+    def span(self) -> tuple[bytes, bytes]:
+        return b"", b""
+
     def admit(self, request: Any, now: float) -> Proposal:
         return Proposal(b"")
 

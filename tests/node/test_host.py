@@ -24,6 +24,8 @@ class Echo:
     """A machine that applies anything."""
 
     configuration = TWO
+    frozen = 0
+    fixed = False
 
     def __init__(self, number: int, mark: bytes, view: Any) -> None:
         self._mark = mark
@@ -39,6 +41,9 @@ class Echo:
 
     def restore(self, mark: bytes) -> None:
         self._mark = mark
+
+    def replaces(self, other: Any) -> bool:
+        return False
 
     def admit(self, request: Any, now: float) -> Proposal:
         return Proposal(b"")
@@ -216,8 +221,8 @@ def test_a_snapshot_whose_mark_has_another_span_is_not_sent():
     assert group.leading
     group.nodes[1] = 1
     for mark, sent in ((b"echo", 2), (b"before the split", 0)):
-        node.host.replicas.begin_snapshot(group, 1)
-        ticket = node.host.replicas._tickets
+        node.host.snapshots.begin(group, 1)
+        ticket = node.host.snapshots._tickets
         dumped = Dumped(ticket, 1, encode_mark(2, TWO, mark, FIRST), [b"rows"])
         kinds = [kind for _, kind, _ in node.step(dumped).sends]
         assert kinds.count(Kind.SNAPSHOT) == sent

@@ -49,8 +49,8 @@ class Leading(Node):
         self.group.raft = Overheard(self.group.raft, self.heard)
 
     def dump(self) -> int:
-        self.host.replicas.begin_snapshot(self.group, 1)
-        return self.host.replicas._tickets
+        self.host.snapshots.begin(self.group, 1)
+        return self.host.snapshots._tickets
 
 
 def test_a_dump_that_found_no_room_is_asked_for_again_only_later():

@@ -171,12 +171,12 @@ def test_a_dump_holds_what_is_durable_and_restores_elsewhere(state: State, tmp_p
     other.put(b"b", b"\1", b"of the span's old replica")
     other.put(b"~", b"\1", b"beside")
     other.seal(7, 3, b"old")
-    other.restore(1, dumped.index, dumped.mark, b"a", b"z", dumped.chunks, gone=(7,))
+    other.restore(1, dumped.index, dumped.mark, b"a", b"z", dumped.chunks, gone=[(7, b"tombstone")])
     assert other.wait_flushed() == [Flushed(((7, 3),)), Restored(1)]
     assert rows(other) == [*expected(5), (b"~", b"\1", b"beside")]
     other.close()
     again = State(tmp_path / "other", print)
-    assert again.marks() == {1: (5, b"mark5")}
+    assert again.marks() == {1: (5, b"mark5"), 7: (0, b"tombstone")}
     assert rows(again) == [*expected(5), (b"~", b"\1", b"beside")]
     again.close()
 

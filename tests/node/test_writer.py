@@ -93,14 +93,14 @@ def test_a_frame_is_not_committed_twice(committer: Committer) -> None:
 def test_a_restore_is_one_commit(committer: Committer) -> None:
     committer.take(order(1, {b"%ct" % each: b"old" for each in b"abcdef"}, {1: (1, b"m"), 2: (1, b"n"), 3: (1, b"o")}))
     committer.take((Order.COMMIT, 2))
-    assert committer.take((Order.RESTORE, 3, 1, 9, b"new", b"b", b"e", (2,), 2)) == []
+    assert committer.take((Order.RESTORE, 3, 1, 9, b"new", b"b", b"e", ((2, b"tombstone"),), 2)) == []
     assert committer.take((Order.CHUNK, encode_chunk(b"\1", (b"bt",), (b"new",)))) == []
     assert len(held(committer)) == 6
     assert committer.take((Order.CHUNK, encode_chunk(b"\2", (b"dxx",), (b"",)))) == [(Answer.COMMITTED, 3)]
     assert list(held(committer).items()) == [
         (b"at", b"\1old"), (b"bt", b"\1new"), (b"dxx", b"\2"), (b"et", b"\1old"), (b"ft", b"\1old"),
     ]  # fmt: skip
-    assert committer._layout.read_marks() == {1: (9, b"new"), 3: (1, b"o")}
+    assert committer._layout.read_marks() == {1: (9, b"new"), 2: (0, b"tombstone"), 3: (1, b"o")}
 
 
 def test_a_restore_with_a_wrong_chunk_changes_nothing(committer: Committer) -> None:

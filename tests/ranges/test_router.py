@@ -255,3 +255,20 @@ def test_replicas_that_only_follow_may_all_be_former_ones(leader):
     call = played.run(played.router.call(KEY, READ, 5.0))
     assert (call.reply, call.open, nodes(played)[-1]) == (Done(), 0, 3)
     assert len(nodes(played)) <= 8
+
+
+def test_who_is_told_not_yet_learns_from_group_0_of_a_merge():
+    """The right side's last replicas refuse until they end; only group 0 knows who has their keys."""
+    merged = whole(7, span=5)
+
+    def answer(send):
+        if type(send.message) is Lookup:
+            played.catalog = [merged]
+        elif type(send.message) is Read:
+            return NotYet() if send.group == 1 else Done()
+        return None
+
+    played = Played(answer, whole(1, span=4))
+    call = played.run(played.router.call(KEY, READ, 9.0))
+    assert call.reply == Done()
+    assert [each.group for each in played.sent if type(each.message) is Read] == [1, 7]

@@ -11,7 +11,7 @@ from typing import Any
 from node.codec import encode
 from node.flow import Flow
 from node.joining import entries, outcomes
-from node.machine import Answer, Proposal, Request, Wait
+from node.machine import Answer, Proposal, Request, StopGroup, Wait
 from ranges.admin import Split, SplitDone
 from ranges.descriptor import Descriptor
 from ranges.keys import SUBSTEP_BITS, SUBSTEP_LAST, TICK, USER, VERSION_KIND, unhead, version_commit
@@ -123,6 +123,9 @@ class Replicas:
         ((request, applied),) = outcomes(request, applied)
         self.stage.learn(request.message, applied.reply)
         for effect in effects:
+            if isinstance(effect, StopGroup):
+                self.stage.ranges = [each for each in self.stage.ranges if each.group != effect.group]
+                continue
             self.stage.ranges.append(Replicas(self.stage, effect.group, effect.mark, self.views))
             self.stage.ranges[-1].elect()
         wait = f", parks on {token_of(applied.wait.token)}" if applied.wait else ""

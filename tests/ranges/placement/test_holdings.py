@@ -119,3 +119,23 @@ def test_a_drop_reaches_the_host() -> None:
     host, each = holdings()
     each.drop(3, 1)
     assert host.replicas.dropped == [(3, 1)]
+
+
+def test_a_frozen_replica_stays_while_its_heir_is_here_to_absorb_it() -> None:
+    """The heir may be behind, and is to find it when it applies the merge (M3); when it is gone nobody will."""
+    host, each = holdings()
+    frozen = machine()
+    frozen.freeze(5, 8)
+    host.replicas.groups = {3: FakeGroup(frozen), 8: FakeGroup(None)}
+    each.drop(3, 1)
+    assert not host.replicas.dropped
+    behind = machine()
+    host.replicas.groups[8] = FakeGroup(behind)
+    each.drop(3, 1)
+    assert not host.replicas.dropped
+    behind.thaw(5)
+    each.drop(3, 1)
+    assert host.replicas.dropped == [(3, 1)], "a snapshot has brought the heir past the merge, and past a later split"
+    del host.replicas.groups[8]
+    each.drop(3, 1)
+    assert host.replicas.dropped == [(3, 1)] * 2

@@ -8,12 +8,24 @@ from typing import Any
 from node.codec import decode, encode
 from node.flow import Flow, Flows, Send
 from node.machine import Answer, Applied, Proposal, Request, Wait
-from node.messages import AskProgress, ChangeMembers, Done, NoGroup, NotLeader, ProgressIs, Refused, TransferLeader
+from node.messages import (
+    AskDurable,
+    AskProgress,
+    ChangeMembers,
+    Done,
+    DurableIs,
+    NoGroup,
+    NotLeader,
+    ProgressIs,
+    Refused,
+    TransferLeader,
+)
 from node.raft.membership import changed, left, members
 from node.raft.messages import Configuration, Member
 from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
 from ranges.descriptor import Descriptor, Replica, replicas_of
 from ranges.directory import Directory
+from ranges.merging import Absorb, Absorbed, Forgo, Freeze, Frozen, Thaw
 from ranges.placement.catalog import Catalog, Drive
 from ranges.placement.messages import Join, RangeReport, Report, Rules
 from ranges.placement.rows import bootstrap_rows
@@ -38,7 +50,10 @@ def joined(world: "World", nodes: int) -> None:
 
 
 class FakeGroup:
-    """A group whose members obey at once. `refusals` orders are refused first; learners of `slow` never catch up."""
+    """A group whose members obey at once. `refusals` orders are refused first; learners of `slow` never catch up.
+
+    Nodes in `lagging` do not hold a freeze durably, those in `mute` do not say what they hold.
+    """
 
     def __init__(self, descriptor: Descriptor, configuration: Configuration, leader: int) -> None:
         self.descriptor = descriptor
@@ -47,6 +62,9 @@ class FakeGroup:
         self.term = 1
         self.refusals = 0
         self.slow: set[int] = set()
+        self.lagging: set[int] = set()
+        self.mute: set[int] = set()
+        self.frozen = self.ended = self.absorbed = 0
         self.seen: list[str] = []
 
     def current(self) -> Descriptor:
@@ -75,8 +93,41 @@ class FakeGroup:
                 return SplitKeyIs(b"\x10m")
             case Split(at, group):
                 return self._split(at, group)
+            case Freeze() | Absorb() | Forgo() | Thaw():
+                return self._merge(message)
             case _:
                 raise AssertionError(f"a group got {message!r}")
+
+    def durable(self, node: int) -> DurableIs | None:
+        """What the replica on a node says that it holds."""
+        replica = next((each.replica for each in replicas_of(self.configuration) if each.node == node), 0)
+        if node in self.mute:
+            return None
+        return DurableIs(replica, 500, 0 if node in self.lagging else self.frozen)
+
+    def _merge(self, message: Freeze | Absorb | Forgo | Thaw) -> Any:
+        """As ranges/merging.py does, in short."""
+        match message:
+            case Freeze(merge):
+                if merge <= self.ended:
+                    return Refused("over")
+                self.frozen = merge
+                return Frozen(self.current(), 0, 0, 0)
+            case Absorb(merge, right):
+                if merge <= self.ended or self.descriptor.end != right.start:
+                    return Refused("over")
+                self.ended = self.absorbed = merge
+                version = max(self.descriptor.span_version, right.span_version) + 1
+                self.descriptor = replace(self.descriptor, end=right.end, span_version=version)
+                return Absorbed(self.current())
+            case Forgo(merge):
+                if merge == self.absorbed:
+                    return Absorbed(self.current())
+                self.ended = max(self.ended, merge)
+            case Thaw(merge):
+                self.ended = max(self.ended, merge)
+                self.frozen = 0 if self.frozen == merge else self.frozen
+        return Done()
 
     def _change(self, voters: tuple[int, ...], learners: tuple[int, ...]) -> Any:
         assert self.leader in voters or len(voters) == 1, "a leader's own replica goes only when it no longer leads"
@@ -108,6 +159,7 @@ class World:
         self.entries: list[Any] = []
         self.replies: list[Any] = []
         self.silent: set[int] = set()  # groups that do not answer
+        self.lost: set[type] = set()  # messages that are carried out and whose answer does not come
         self._queue: deque[tuple[int, Send]] = deque()
         self._parked: dict[Hashable, list[Request]] = {}
         self._copies = 1_000_000
@@ -172,11 +224,24 @@ class World:
         if getattr(wish.message, "sort", None) is not None and wish.group == 0:
             self._take(Request(-2, copy, 0, 0, encode(wish.message), wish.message, self.now))
         elif wish.group in self.groups:
-            self.flows.replied(copy, self.groups[wish.group].order(wish.message))
+            self._order(copy, wish)
             if wish.group == 0:
                 self.catalog.configuration = self.groups[0].configuration
         else:
             self.flows.replied(copy, NoGroup(wish.group))
+
+    def _order(self, copy: int, wish: Send) -> None:
+        group, message = self.groups[wish.group], wish.message
+        if type(message) is AskDurable:
+            reply = group.durable(wish.node)
+            if reply is not None:
+                self.flows.replied(copy, reply)
+            return
+        reply = group.order(message)
+        if type(message) is Absorb and type(reply) is Absorbed:
+            del self.groups[message.right.group]
+        if type(message) not in self.lost:
+            self.flows.replied(copy, reply)
 
     def _take(self, request: Request) -> None:
         if self.catalog.memory is None:

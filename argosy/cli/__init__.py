@@ -118,10 +118,26 @@ def ranges(address: str, tls_dir: str | None, as_json: bool) -> None:
 @click.argument("key")
 @asks
 def split(key: str, address: str, tls_dir: str | None, as_json: bool) -> None:
-    """Split the range that holds KEY, at KEY (UTF-8 text, or 0x… for bytes)."""
+    """Split the range that holds KEY, at KEY (UTF-8 text, or 0x… for bytes).
+
+    Small neighbours merge again by themselves when nothing has happened to either for ten minutes.
+    """
     from argosy.cli import orders
 
     orders.split(orders.Session(address, tls_dir, as_json), key)
+
+
+@main.command(short_help="Merge the range that begins at KEY into its left neighbour.")
+@click.argument("key")
+@asks
+def merge(key: str, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Merge the range that begins at KEY (UTF-8 text, or 0x… for bytes) into its left neighbour, or say why not.
+
+    All nodes that hold a replica of either must be up.
+    """
+    from argosy.cli import orders
+
+    orders.merge(orders.Session(address, tls_dir, as_json), key)
 
 
 @main.command()

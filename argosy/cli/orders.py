@@ -13,6 +13,7 @@ from argosy import remote
 from argosy.cli import shown
 from node.messages import Refused
 from ranges.keys import FIRST_KEY, USER
+from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
     ClusterStatus,
     ListNodes,
@@ -153,11 +154,21 @@ def range_cells(found: RangeStatus) -> tuple[object, ...]:
 
 def split(session: Session, key: str) -> None:
     """Split the range that holds a key at it."""
+    session.ask(SplitRange(_range_key(key)))
+    session.done(f"split at {shown.harmless(key)}")
+
+
+def merge(session: Session, key: str) -> None:
+    """Merge the range that begins at a key into its left neighbour."""
+    session.ask(MergeRange(_range_key(key)))
+    session.done(f"merged at {shown.harmless(key)}")
+
+
+def _range_key(key: str) -> bytes:
     try:
-        session.ask(SplitRange(USER + shown.key_bytes(key)))
+        return USER + shown.key_bytes(key)
     except ValueError as error:
         raise click.BadParameter(f"{key} is not hexadecimal after 0x", param_hint="KEY") from error
-    session.done(f"split at {shown.harmless(key)}")
 
 
 def move(session: Session, group: int, node: int, source: int | None) -> None:

@@ -9,6 +9,8 @@ import argosy
 from argosy.cli import main, shown
 from bench.processes import free_ports
 
+MERGE_TRIES = 30_000  # orders that are refused at once
+
 
 def run(*arguments: str):
     return CliRunner().invoke(main, arguments)
@@ -25,7 +27,9 @@ def test_what_does_not_exist_is_wrong_usage():
     assert run("sing").exit_code == 2
 
 
-@pytest.mark.parametrize("command", [("status",), ("nodes",), ("ranges",), ("split", "k"), ("move", "1", "2")])
+@pytest.mark.parametrize(
+    "command", [("status",), ("nodes",), ("ranges",), ("split", "k"), ("merge", "k"), ("move", "1", "2")]
+)
 def test_nobody_answers_is_told_in_one_line(command):
     result = run(*command, "--at", f"127.0.0.1:{free_ports(1)[0]}")
     assert result.exit_code == 1
@@ -107,7 +111,22 @@ def test_a_split_shows_in_ranges(address):
     assert "\x1b" not in shown
 
 
-@pytest.mark.parametrize("command", [("move", "1", "9"), ("move", "99", "1"), ("split", "0xzz")])
+def test_a_merge_undoes_a_split(address):
+    assert run("split", "m", "--at", address).exit_code == 0
+    before = [row["start"] for row in asked(address, "ranges")]
+    for _ in range(MERGE_TRIES):  # after a split both sides are left alone for some seconds
+        result = run("merge", "m", "--at", address)
+        if result.exit_code == 0:
+            break
+        assert "try again" in result.output
+    assert result.output.splitlines() == ["merged at m"]
+    after = [row["start"] for row in asked(address, "ranges")]
+    assert "m" in before
+    assert after == [each for each in before if each != "m"]
+    assert "no range begins" in run("merge", "m", "--at", address).output
+
+
+@pytest.mark.parametrize("command", [("move", "1", "9"), ("move", "99", "1"), ("split", "0xzz"), ("merge", "0xzz")])
 def test_what_cannot_be_done_is_told_in_one_line(address, command):
     result = run(*command, "--at", address)
     assert result.exit_code in (1, 2)

@@ -111,6 +111,7 @@ class Cluster:
         self.guests: list[str] = []  # names of stations that are not nodes
         self.note: Callable[[str], None] = _silent
         self.order_split: Callable[[], None] = _nothing
+        self.order_merge: Callable[[], None] = _nothing
         self.order_leader: Callable[[], None] = _nothing
         self.order_replica: Callable[[], None] = _nothing
         self.order_collection: Callable[[], None] = _nothing

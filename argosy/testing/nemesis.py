@@ -1,7 +1,7 @@
 """What goes wrong in a simulated cluster, and when: drawn from the seed, undone at the end.
 
 Owns the table of faults with their weights, and `Nemesis`, which inflicts one after another. Also orders what an
-operator might: splits, moves of leaders and replicas. Does not own how a fault is carried out (cluster.py).
+operator might: splits, merges, moves of leaders and replicas. Does not own how a fault is carried out (cluster.py).
 Read next: argosy/testing/cluster.py.
 """
 
@@ -25,6 +25,7 @@ SLOW_DISK_SECONDS = (0.5, 4.0)
 AMBUSH_SECONDS = (0.0, 0.008)  # from an intent to the crash: in the middle of a commit over several ranges
 SLOW_DISK_FACTOR = (5.0, 60.0)
 FULL_DISK_SECONDS = (0.5, 6.0)
+MERGE_SECONDS = (0.0, 0.8)  # from the order of a merge to the crash: at any of its steps
 
 
 class Nemesis:
@@ -52,6 +53,7 @@ class Nemesis:
             "full disk": (2, self._full_disk),
             "broken disk": (2, self._broken_disk),
             "split": (4, lambda: cluster.order_split()),
+            "merge": (6, self._merge),
             "move leader": (4, lambda: cluster.order_leader()),
             "move replica": (4, lambda: cluster.order_replica()),
             "collect": (2, lambda: cluster.order_collection()),
@@ -98,6 +100,12 @@ class Nemesis:
             self._after(AMBUSH_SECONDS, self._crash)
 
         self._cluster.safety.on_intent = spring
+
+    def _merge(self) -> None:
+        """Order a merge; now and then a node dies while it is under way."""
+        self._cluster.order_merge()
+        if self._chance.random() < 0.3:
+            self._after(MERGE_SECONDS, self._crash)
 
     def _crash_everybody(self) -> None:
         for node in self._cluster.nodes:

@@ -22,6 +22,7 @@ from node.messages import Done
 from node.ports import Hello, Identity
 from ranges.keys import USER
 from ranges.placement.config import TOKEN_BYTES
+from ranges.placement.merges import MergeRange
 from ranges.placement.messages import Join, Joined, ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
 from txn.client import Client
 from txn.collection import Collection
@@ -37,6 +38,8 @@ FORM_SECONDS = 60.0  # until all nodes are members, at most
 CALM_SECONDS = 90.0  # until everybody has been answered and the last look has been taken, at most
 ORDER_SECONDS = 5.0
 FIRST_SPLITS_MAX = 3
+MERGE_TRIES = 10  # a merge needs every node of both sides, and a moment in which nothing else is done with them
+PATIENCE_SECONDS = 1.0
 
 
 class ClientStation(Station):
@@ -76,6 +79,7 @@ class Simulation:
         self.seconds = seconds
         self.cluster = Cluster(self.world, self._build)
         self.cluster.order_split = self._order_split
+        self.cluster.order_merge = self._order_merge
         self.cluster.order_leader = self._order_leader
         self.cluster.order_replica = self._order_replica
         self.cluster.order_collection = self._order_collection
@@ -193,6 +197,13 @@ class Simulation:
         key = self.world.chance.choice(self.workload.keys)
         self._order(lambda ranges: SplitRange(USER + key))
 
+    def _order_merge(self) -> None:
+        def order(ranges: RangesAre) -> Any:
+            later = [each for each in ranges.ranges if each.descriptor.start > USER]
+            return MergeRange(self.world.chance.choice(later).descriptor.start) if later else None
+
+        self._order(order, MERGE_TRIES)
+
     def _order_leader(self) -> None:
         def order(ranges: RangesAre) -> Any:
             one = self.world.chance.choice(ranges.ranges).descriptor
@@ -222,16 +233,22 @@ class Simulation:
 
         self.operator.run(flow())
 
-    def _order(self, order: Callable[[RangesAre], Any]) -> None:
+    def _order(self, order: Callable[[RangesAre], Any], tries: int = 1) -> None:
         router = self.operator.client.router
 
         def flow() -> Flow[None]:
-            ranges = yield from router.control(ListRanges(USER, 100), ORDER_SECONDS)
-            if isinstance(ranges, RangesAre) and any(each.descriptor.replicas for each in ranges.ranges):
-                message = order(ranges)
-                reply = yield from router.control(message, ORDER_SECONDS)
-                self.cluster.note(f"operator: {message} -> {reply}")
-                self._count(type(message).__name__, isinstance(reply, Done))
+            for _ in range(tries):
+                ranges = yield from router.control(ListRanges(USER, 100), ORDER_SECONDS)
+                if isinstance(ranges, RangesAre) and any(each.descriptor.replicas for each in ranges.ranges):
+                    message = order(ranges)
+                    if message is None:
+                        return
+                    reply = yield from router.control(message, ORDER_SECONDS)
+                    self.cluster.note(f"operator: {message} -> {reply}")
+                    self._count(type(message).__name__, isinstance(reply, Done))
+                    if isinstance(reply, Done):
+                        return
+                yield Sleep(PATIENCE_SECONDS)
 
         self.operator.run(flow())
 

@@ -8,6 +8,7 @@ SHOWN = (
     "elections",
     "starts",
     "SplitRange",
+    "MergeRange",
     "MoveReplica",
     "MoveLeader",
     "Collection",

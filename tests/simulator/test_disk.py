@@ -161,10 +161,10 @@ def test_a_restore_replaces_the_span_in_one_commit_and_answers_alone() -> None:
     state.put(b"o", b"", b"old")
     state.put(b"zz", b"", b"kept")
     state.seal(8, 1, b"stale")
-    state.restore(7, 9, b"m9", *SPAN, chunks, gone=(8,))
+    state.restore(7, 9, b"m9", *SPAN, chunks, gone=[(8, b"tombstone")])
     assert queue.run() == Flushed(((8, 1),))
     assert queue.run() == Restored(7)
-    assert (sorted(disk.rows), disk.marks) == ([b"n", b"zz"], {7: (9, b"m9")})
+    assert (sorted(disk.rows), disk.marks) == ([b"n", b"zz"], {7: (9, b"m9"), 8: (0, b"tombstone")})
     assert state.get(b"o", b"") is None
     assert state.load() == 0
 

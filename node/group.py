@@ -206,8 +206,7 @@ class Group(Lazily):
         if self.raft.role != Role.LEADER or not self.leading:
             self.node.reply(request, self.not_leader())
             return
-        fixed = self.machine is not None and self.machine.fixed
-        why = "it is being merged: its members stay as they are" if fixed else self.raft.order(change)
+        why = self.raft.order(change)
         if why is None:
             self.ordered.setdefault(self.raft.configuration.version, []).append(request)
             self.node.touch(self)

@@ -4,7 +4,7 @@ Owns the way from a whole, decoded request to its group. Does not own frames (no
 with it (node/group.py). Read next: node/group.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from node.config import INBOX_REQUESTS_MAX, REQUEST_SECONDS
@@ -146,7 +146,11 @@ class Intake:
         host = self._host
         match request.message:
             case ChangeMembers(voters, learners):
-                group.change(request, Change(voters, learners))
+                why = _why_not_yet(group, voters)
+                if why:
+                    host.reply(request, Refused(f"group {group.number}: {why}"))
+                else:
+                    group.change(request, Change(voters, learners))
             case TransferLeader(node):
                 group.transfer(request, node)
             case AskProgress():
@@ -194,3 +198,20 @@ def _progress(group: Group) -> Any:
         return group.not_leader()
     rows = tuple((group.node_of(each.replica), each.match) for each in group.raft.status().progress)
     return ProgressIs(group.raft.last.index, rows)
+
+
+def _why_not_yet(group: Group, voters: Sequence[int]) -> str:
+    """Members stay while a merge counts on them, and who is to vote has learned here before (thesis 4.2.1).
+
+    The driver sees to that, but another driver may have taken its learner away since it looked. A voter that is not
+    there yet may never come: its node takes it for a stranger while a former replica of the group lives there, and
+    that one goes only if the group has a leader.
+    """
+    if not group.leading:
+        return ""
+    if group.machine is not None and group.machine.fixed:
+        return "it is being merged: its members stay as they are"
+    there = {each.node for each in group.raft.configuration.voters}
+    there |= {group.node_of(each.replica) for each in group.raft.status().progress if each.match}
+    strangers = [node for node in voters if node not in there]
+    return f"node {strangers[0]} has not learned yet: it comes as a learner first" if strangers else ""

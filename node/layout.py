@@ -13,7 +13,7 @@ import lmdb
 from node.errors import RECOVER, DiskError
 
 MAP_BYTES = 1 << 40  # sparse: only pages in use take room (traps 24)
-FORMAT = b"argosy state 2"
+FORMAT = b"argosy state 3"
 CHECKSUM_BYTES = 4  # at the end of a stored row; the length of its tail is the first byte
 INTACT = 0x2144DF1C  # what CRC-32 makes of any bytes with their own checksum after them
 UNREADABLE = (lmdb.Error, IndexError)  # what reading a torn page raises

@@ -5,7 +5,7 @@ Reads, and who waits for a token: tests/node/test_group_waiting.py. Orders and a
 
 from node.group import SERVES, Group
 from node.machine import Answer, Applied, Wait
-from node.messages import Busy, NotLeader, Refused
+from node.messages import Busy, NotLeader
 from node.raft.core import Raft
 from node.raft.membership import NOBODY
 from node.raft.messages import (
@@ -252,13 +252,3 @@ def test_f3_leadership_that_is_lost_and_won_again_within_a_step_begins_anew():
     stage.hear(2, AppendReply(4, 4))
     assert stage.seen("apply") == [("apply", b"+x", None)], "committed after all, and still not answered"
     assert (1 in stage.replies, stage.group.leading) == (False, 4)
-
-
-def test_no_change_of_members_is_taken_while_the_machine_is_fixed():
-    stage = Stage().serve()
-    stage.machine.fixed = True
-    stage.group.change(put(1), Change((1, 2)))
-    stage.settle()
-    (reply,) = stage.replies.values()
-    assert type(reply) is Refused and "is being merged" in reply.why
-    assert stage.raft.last.index == 2

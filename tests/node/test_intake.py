@@ -22,7 +22,7 @@ from node.messages import (
     TransferLeader,
 )
 from node.ports import Identity
-from node.raft.messages import Change
+from node.raft.messages import Change, Member
 from tests.node.grouped import Keeper, Saying, Signal, Stage, put, until
 
 TICK = 1 << 16
@@ -40,6 +40,7 @@ class Door:
 
     follows = gathering = False
     gathers_until = 0.0
+    leading = 0
 
     def __init__(self, number: int, seen: list[tuple[Any, ...]]) -> None:
         self.number = number
@@ -165,6 +166,25 @@ def test_a_leader_tells_how_far_each_member_is():
         3: ProgressIs(2, ((12, 2), (13, 0))),
         4: ProgressIs(3, ((12, 2), (13, 0))),
     }
+
+
+def test_a_node_that_has_not_learned_is_not_made_a_voter():
+    desk = Desk()
+    desk.groups[5] = Stage(3).serve().group
+    desk.take(request(1, message=ChangeMembers((11, 12, 14), ())))
+    assert desk.replies == {1: Refused("group 7: node 14 has not learned yet: it comes as a learner first")}
+    desk.take(request(2, message=ChangeMembers((11, 12, 13), (14,))))
+    assert desk.groups[5].raft.configuration.learners == (Member(4, 14),)
+    desk.take(request(3, message=ChangeMembers((11, 12, 14), ())))
+    assert "has not learned yet" in desk.replies[3].why, "nothing has come from it"
+
+
+def test_members_stay_while_a_merge_counts_on_them():
+    desk = Desk()
+    desk.groups[5] = stage = Stage(3).serve().group
+    stage.machine.fixed = True
+    desk.take(request(1, message=ChangeMembers((11, 12), ())))
+    assert desk.replies == {1: Refused("group 7: it is being merged: its members stay as they are")}
 
 
 def test_what_is_no_request_is_refused():

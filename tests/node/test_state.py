@@ -122,7 +122,7 @@ def test_a_disk_error_of_the_writer_stops_the_node(place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("table", "key", "value", "message"),
-    [(b"marks", b"f", b"argosy state 3", "argosy state 3"), (b"rows", b"key", b"value", "without a name")],
+    [(b"marks", b"f", b"argosy state 4", "argosy state 4"), (b"rows", b"key", b"value", "without a name")],
 )
 def test_a_state_of_another_form_is_not_opened(
     place: Path, table: bytes, key: bytes, value: bytes, message: str

@@ -12,6 +12,7 @@ from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.linear import Violation
 from argosy.testing.nemesis import Nemesis
+from argosy.testing.promises import Promises
 from argosy.testing.workloads import WORKLOADS, Workload
 from argosy.testing.world import Station, World
 from node import wire  # noqa: F401  (registers what Raft says with the codec)
@@ -78,6 +79,8 @@ class Simulation:
         chance = self.world.chance
         self.seconds = seconds
         self.cluster = Cluster(self.world, self._build)
+        self.promises = Promises(self.cluster)
+        self.world.watchers.append(self.promises.stepped)
         self.cluster.order_split = self._order_split
         self.cluster.order_merge = self._order_merge
         self.cluster.order_leader = self._order_leader
@@ -180,7 +183,7 @@ class Simulation:
 
     def _build(self, node: NodeStation) -> Host:
         first = self.cluster.nodes[0]
-        return assemble(
+        host = assemble(
             Identity(CLUSTER, node.node, node.life, node.address),
             node.journal,
             node.state,
@@ -190,6 +193,8 @@ class Simulation:
             node.kept or ((first.node, first.address),),
             node.keep,
         )
+        self.promises.watch(node, host)
+        return host
 
     # -- orders of an operator -------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ lies outside is simulated, each by one file:
     links             network.py     order and latency; cuts, silence, partitions one way or both; lost Raft frames
     disks             disk.py        a journal whose syncs take time; a crash loses what was not synced, or does not
                       rows.py        applied rows over durable ones, which advance by whole batches
-    faults            nemesis.py     drawn from the seed, undone at the end; also an operator's splits and moves
+    faults            faults.py      a schedule drawn from the seed up front; also an operator's splits and moves
+                      nemesis.py     what each one does; all is undone at the end
     load              workloads.py   bank, registers, lists: prepare, step, finish, check
 
 What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards (linear.py:

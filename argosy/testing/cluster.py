@@ -6,6 +6,7 @@ Does not own what a host is made of: `build` makes one. Read next: argosy/testin
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from argosy.testing.disk import ROOM_BYTES, Disk, MemoryJournal
@@ -110,11 +111,7 @@ class Cluster:
         self.nodes: list[NodeStation] = []
         self.guests: list[str] = []  # names of stations that are not nodes
         self.note: Callable[[str], None] = _silent
-        self.order_split: Callable[[], None] = _nothing
-        self.order_merge: Callable[[], None] = _nothing
-        self.order_leader: Callable[[], None] = _nothing
-        self.order_replica: Callable[[], None] = _nothing
-        self.order_collection: Callable[[], None] = _nothing
+        self.orders: dict[str, Callable[[Random], None]] = {}  # name -> what an operator orders, by this chance
         world.watchers.append(self._stepped)
         world.after(COMPARE_SECONDS, self._compare_again)
 
@@ -157,7 +154,3 @@ class Cluster:
 
 def _silent(text: str) -> None:
     """Nobody listens."""
-
-
-def _nothing() -> None:
-    """No operator gives orders."""

@@ -132,6 +132,11 @@ class Network:
         """The numbers of all ends that are up."""
         return [end.link for end in self._ends.values() if end.up]
 
+    def describe(self, link: int) -> str:
+        """Whose link this is."""
+        end = self._ends[link]
+        return f"{end.station.name} - {end.other.station.name}"
+
     def hang_up(self, link: int, tell: bool = False) -> None:
         """Close a station's end; the station itself is told only on demand."""
         end = self._ends.get(link)

@@ -4,12 +4,13 @@ Owns `Simulation` and its totals. Everything is drawn from the seed: how many no
 Does not own what any part of it does (cluster.py, nemesis.py, workloads.py). Read next: argosy/testing/world.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from random import Random
 from typing import Any
 
 from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
+from argosy.testing.faults import schedule
 from argosy.testing.linear import Violation
 from argosy.testing.nemesis import Nemesis
 from argosy.testing.promises import Promises
@@ -74,18 +75,29 @@ class Simulation:
     1. `run` raises `Violation`, or what a part of the cluster raised; a second run of the seed does the same again.
     """
 
-    def __init__(self, seed: int, workload: str = "bank", seconds: float = 30.0, nodes: int = 0, clients: int = 4):
+    def __init__(
+        self,
+        seed: int,
+        workload: str = "bank",
+        seconds: float = 30.0,
+        nodes: int = 0,
+        clients: int = 4,
+        faults: Container[int] | None = None,
+    ) -> None:
+        """`faults`: the places in the seed's schedule that are kept, or all."""
         self.world = World(seed)
         chance = self.world.chance
         self.seconds = seconds
         self.cluster = Cluster(self.world, self._build)
         self.promises = Promises(self.cluster)
         self.world.watchers.append(self.promises.stepped)
-        self.cluster.order_split = self._order_split
-        self.cluster.order_merge = self._order_merge
-        self.cluster.order_leader = self._order_leader
-        self.cluster.order_replica = self._order_replica
-        self.cluster.order_collection = self._order_collection
+        self.cluster.orders = {
+            "split": self._order_split,
+            "merge": self._order_merge,
+            "move leader": self._order_leader,
+            "move replica": self._order_replica,
+            "collect": self._order_collection,
+        }
         self.settings = Settings(
             election_seconds_min=chance.choice(ELECTION_SECONDS), apply_later_bytes=APPLY_LATER_BYTES[seed % 2]
         )
@@ -97,7 +109,8 @@ class Simulation:
         self.operator = ClientStation(self.world, "operator", seeds)
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
         self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
-        self.nemesis = Nemesis(self.cluster)
+        kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
+        self.nemesis = Nemesis(self.cluster, kept)
         self.orders: dict[str, int] = {}
         self._working = 0
 
@@ -107,7 +120,7 @@ class Simulation:
         """From the first node to the last check."""
         self._form()
         for _ in range(self.world.chance.randint(0, FIRST_SPLITS_MAX)):
-            self._order_split()
+            self._order_split(self.world.chance)
         self.nemesis.begin()
         self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
         end = self.world.now + self.seconds
@@ -131,6 +144,7 @@ class Simulation:
             "milliseconds": int(self.world.now * 1000),
             "steps": sum(node.steps for node in self.cluster.nodes),
             "frames": self.world.network.frames,
+            "faults": sum(self.nemesis.counts.values()),
             "elections": len(safety.leaders),
             "starts": sum(node.starts for node in self.cluster.nodes),
             "comparisons": safety.compared,
@@ -198,41 +212,41 @@ class Simulation:
 
     # -- orders of an operator -------------------------------------------------------------------------------------
 
-    def _order_split(self) -> None:
-        key = self.world.chance.choice(self.workload.keys)
+    def _order_split(self, chance: Random) -> None:
+        key = chance.choice(self.workload.keys)
         self._order(lambda ranges: SplitRange(USER + key))
 
-    def _order_merge(self) -> None:
+    def _order_merge(self, chance: Random) -> None:
         def order(ranges: RangesAre) -> Any:
             later = [each for each in ranges.ranges if each.descriptor.start > USER]
-            return MergeRange(self.world.chance.choice(later).descriptor.start) if later else None
+            return MergeRange(chance.choice(later).descriptor.start) if later else None
 
         self._order(order, MERGE_TRIES)
 
-    def _order_leader(self) -> None:
+    def _order_leader(self, chance: Random) -> None:
         def order(ranges: RangesAre) -> Any:
-            one = self.world.chance.choice(ranges.ranges).descriptor
-            return MoveLeader(one.group, self.world.chance.choice(one.replicas).node)
+            one = chance.choice(ranges.ranges).descriptor
+            return MoveLeader(one.group, chance.choice(one.replicas).node)
 
         self._order(order)
 
-    def _order_replica(self) -> None:
+    def _order_replica(self, chance: Random) -> None:
         def order(ranges: RangesAre) -> Any:
-            one = self.world.chance.choice(ranges.ranges).descriptor
+            one = chance.choice(ranges.ranges).descriptor
             present = [replica.node for replica in one.replicas]
             absent = [node.node for node in self.cluster.nodes if node.node not in present]
-            target = self.world.chance.choice(absent or present)
-            return MoveReplica(one.group, self.world.chance.choice(present), target)
+            target = chance.choice(absent or present)
+            return MoveReplica(one.group, chance.choice(present), target)
 
         self._order(order)
 
-    def _order_collection(self) -> None:
+    def _order_collection(self, chance: Random) -> None:
         router = self.operator.client.router
 
         def flow() -> Flow[None]:
             tick = yield from router.ticks(1)
             if tick is not None:
-                yield Sleep(self.world.chance.uniform(0.5, 3.0))
+                yield Sleep(chance.uniform(0.5, 3.0))
                 done = yield from Collection(router, Settling(router)).collect(tick)
                 self._count("Collection", done)
 

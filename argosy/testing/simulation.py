@@ -43,6 +43,8 @@ FIRST_SPLITS_MAX = 3
 MERGE_TRIES = 10  # a merge needs every node of both sides, and a moment in which nothing else is done with them
 PATIENCE_SECONDS = 1.0
 
+MakeWorkload = Callable[[Random, Callable[[], float]], Workload]
+
 
 class ClientStation(Station):
     """A client of the cluster: flows over links of the world."""
@@ -78,13 +80,15 @@ class Simulation:
     def __init__(
         self,
         seed: int,
-        workload: str = "bank",
+        workload: str | MakeWorkload = "bank",
         seconds: float = 30.0,
         nodes: int = 0,
         clients: int = 4,
         faults: Container[int] | None = None,
+        ranges: int = 0,
     ) -> None:
-        """`faults`: the places in the seed's schedule that are kept, or all."""
+        """`faults`: the places in the seed's schedule that are kept, or all. `nodes` and `ranges`: so many at the
+        beginning; 0: drawn from the seed."""
         self.world = World(seed)
         chance = self.world.chance
         self.seconds = seconds
@@ -104,7 +108,8 @@ class Simulation:
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
         self.world.network.encode = chance.random() < 0.1
-        self.workload: Workload = WORKLOADS[workload](Random(chance.random()), lambda: self.world.now)
+        make = WORKLOADS[workload] if isinstance(workload, str) else workload
+        self.workload: Workload = make(Random(chance.random()), lambda: self.world.now)
         seeds = [node.address for node in self.cluster.nodes]
         self.operator = ClientStation(self.world, "operator", seeds)
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
@@ -112,6 +117,7 @@ class Simulation:
         kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
         self.nemesis = Nemesis(self.cluster, kept)
         self.orders: dict[str, int] = {}
+        self._ranges = ranges
         self._working = 0
 
     # -- the run ---------------------------------------------------------------------------------------------------
@@ -119,8 +125,7 @@ class Simulation:
     def run(self) -> "Simulation":
         """From the first node to the last check."""
         self._form()
-        for _ in range(self.world.chance.randint(0, FIRST_SPLITS_MAX)):
-            self._order_split(self.world.chance)
+        self._split()
         self.nemesis.begin()
         self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
         end = self.world.now + self.seconds
@@ -194,6 +199,20 @@ class Simulation:
             if isinstance(reply, Joined):
                 return reply
             yield Sleep(0.2)
+
+    def _split(self) -> None:
+        """The first ranges: as many as are wanted, or as come of some orders."""
+        if not self._ranges:
+            for _ in range(self.world.chance.randint(0, FIRST_SPLITS_MAX)):
+                self._order_split(self.world.chance)
+        for number in range(1, self._ranges):
+            key = self.workload.keys[number * len(self.workload.keys) // self._ranges]
+            self._wait("a split", FORM_SECONDS, self._until_done(SplitRange(USER + key)))
+
+    def _until_done(self, message: Any) -> Flow[bool]:
+        while not isinstance((yield from self.operator.client.router.control(message, ORDER_SECONDS)), Done):
+            yield Sleep(0.2)
+        return True
 
     def _build(self, node: NodeStation) -> Host:
         first = self.cluster.nodes[0]

@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from argosy.testing.disk import ROOM_BYTES, Disk, MemoryJournal
+from argosy.testing.disk import ROOM_BYTES, Disk
 from argosy.testing.linear import Violation
-from argosy.testing.safety import Safety, WatchedState
+from argosy.testing.safety import Safety, WatchedJournal, WatchedState
 from argosy.testing.world import Station, World
 from node.ports import Effects, Hello
 from node.space import Space
@@ -38,7 +38,7 @@ class NodeStation(Station):
         self.life = 0
         self.disk_factor = 1.0
         self.kept: tuple[tuple[int, str], ...] = ()  # group 0's members, as the node's directory on disk keeps them
-        self.journal: MemoryJournal
+        self.journal: WatchedJournal
         self.state: WatchedState
         cluster.world.network.settle_at(self.address, self)
 
@@ -61,8 +61,9 @@ class NodeStation(Station):
         """Begin a new life from what the disk holds; nothing if it is up."""
         if self.port is None:
             self.life += 1
-            self.journal = MemoryJournal(self.disk, self.later, self._delay(SYNC_SECONDS))
-            self.state = WatchedState(self.node, self.cluster.safety, self.disk, self.later, self._delay(FLUSH_SECONDS))
+            watched = self.node, self.cluster.safety, self.disk, self.later
+            self.journal = WatchedJournal(*watched, self._delay(SYNC_SECONDS))
+            self.state = WatchedState(*watched, self._delay(FLUSH_SECONDS))
             self.state.space = Space(Path(self.address), _StationClock(self), lambda: (self.disk.room, ROOM_BYTES))
             self.cluster.note(f"{self.name} starts life {self.life}")
             self.start(self.cluster.build(self))

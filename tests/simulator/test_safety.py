@@ -7,9 +7,10 @@ import pytest
 from argosy.testing.disk import Disk
 from argosy.testing.linear import Violation
 from argosy.testing.rows import MemoryState
-from argosy.testing.safety import Safety, WatchedState
+from argosy.testing.safety import Safety, WatchedJournal, WatchedState
 from node.ports import GroupRecord, Record
-from node.raft.messages import Entry, Role
+from node.raft.log import Log
+from node.raft.messages import Entry, Position, Role
 
 
 def never(seconds, act):
@@ -18,7 +19,7 @@ def never(seconds, act):
 
 def replica(number=7, replica=1, role=Role.LEADER, term=3, applied=4, mark=b"m"):
     machine = SimpleNamespace(mark=lambda: mark, span=lambda: (b"a", b"z"))
-    raft = SimpleNamespace(role=role, term=term, applied=applied)
+    raft = SimpleNamespace(role=role, term=term, applied=applied, log=Log(Position(applied, 1), []))
     return SimpleNamespace(number=number, replica=replica, raft=raft, machine=machine, restoring=False)
 
 
@@ -83,3 +84,74 @@ def test_replicas_that_have_applied_as_far_must_be_equal(value, mark):
     Safety().compare([(1, replica(), states[0]), (2, replica(), states[0])])
     with pytest.raises(Violation, match="group 7 at 4 differs between node 1 and node 2"):
         Safety().compare([(1, replica(), states[0]), (2, replica(mark=mark), states[1])])
+
+
+def journal(number, safety, disk=None):
+    return WatchedJournal(number, safety, disk or Disk(), never, lambda: 1.0)
+
+
+def write(journal, *terms, first=1, hard=None, base=None, group=7):
+    entries = [Entry(term, 0, b"%d" % term) for term in terms]
+    sequence = journal._next or 1
+    journal.submit(Record(sequence, [GroupRecord(group, hard, first, entries, base)]))
+
+
+def test_equal_logs_and_truncated_ones_pass():
+    safety, disk = Safety(), disk_with(1, 1, 2)
+    one = journal(1, safety, disk)
+    write(one, 3, 3, first=3, hard=(3, 2, 1))
+    write(one, 4, first=4, hard=(4, 0, 1))
+    other = journal(2, safety)
+    write(other, 3, 4, first=3, base=(2, 1), hard=(4, 1, 2))
+    write(journal(3, safety), 1, 1, 3, 3)
+
+
+@pytest.mark.parametrize(("terms", "body"), [((2, 2), b"2"), ((1, 2), b"other")])
+def test_an_index_and_term_name_one_entry_and_all_before_it(terms, body):
+    safety = Safety()
+    write(journal(1, safety), 1, 2)
+    entries = [Entry(terms[0], 0, b"%d" % terms[0]), Entry(terms[1], 0, body)]
+    with pytest.raises(Violation, match="another entry 2@2 of group 7"):
+        journal(2, safety).submit(Record(1, [GroupRecord(7, None, 1, entries)]))
+
+
+def test_who_leads_replaces_nothing_of_its_log():
+    safety = Safety()
+    one = journal(1, safety)
+    write(one, 1, 2, hard=(2, 1, 0))
+    safety.note_roles(1, [replica(term=3)])
+    write(one, 3, first=3, hard=(3, 1, 0))
+    with pytest.raises(Violation, match="leads group 7 in term 3, and replaces entries from 3"):
+        write(one, 3, first=3)
+
+
+@pytest.mark.parametrize("hard", [(2, 1, 0), (3, 2, 0), (3, 0, 0)])
+@pytest.mark.parametrize("life", [1, 2])
+def test_a_term_never_falls_and_a_vote_stands(hard, life):
+    safety, disk = Safety(), Disk()
+    one = journal(1, safety, disk)
+    write(one, hard=(3, 1, 0))
+    if life == 2:
+        one.crash(lambda count: count)
+        one = journal(1, safety, disk)
+    write(one, hard=(3, 1, 5))
+    with pytest.raises(Violation, match="voted for 1 in term 3"):
+        write(one, hard=hard)
+
+
+def leader(term, *terms):
+    one = replica(term=term)
+    one.raft.log = Log(Position(0, 0), [Entry(each, 0, b"%d" % each) for each in terms])
+    return one
+
+
+def test_who_takes_office_holds_what_was_applied_under_earlier_leaders():
+    safety = Safety()
+    safety.note_roles(1, [leader(2, 1, 2)])
+    state = node(1, safety, disk_with(1, 2))
+    seal(state, (1, b"x"), (2, b"y"))
+    safety.note_roles(2, [leader(1, 1)])  # late, of an earlier term: nobody follows it
+    safety.note_roles(2, [leader(3, 1, 2, 3)])
+    seal(state, (2, b"y"))
+    with pytest.raises(Violation, match="leads group 7 in term 4 without the entry 2@2"):
+        safety.note_roles(3, [leader(4, 1, 3)])

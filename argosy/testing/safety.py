@@ -9,7 +9,8 @@ Owns `Safety`, fed by a cluster as it runs. Does not own what clients see (linea
     State Machine Safety    no two replicas apply different entries at an index
     one vote                a term never falls, and in one term a vote never changes       (5.2, traps 1)
     durable first           what is applied lies durably in the own journal                (traps 3)
-    copies                  the same entries make the same rows; replicas at an index hold the same rows and bounds
+    copies                  the same entries make the same rows; replicas at an index hold the same rows, bounds,
+                            members
 
 Each is looked at where it could change: records on their way to a journal, batches of rows, who leads after a step.
 Read next: argosy/testing/cluster.py.
@@ -21,7 +22,6 @@ from typing import Any
 from argosy.testing.disk import Delay, Disk, Later, MemoryJournal
 from argosy.testing.linear import Violation
 from argosy.testing.rows import MemoryState, Row
-from node.machine import Machine
 from node.ports import GroupRecord, Record
 from node.raft.messages import Entry, Role
 from ranges.keys import BAR_TAIL, INTENT_TAIL
@@ -134,7 +134,7 @@ class Safety:
         for node, group, state in replicas:
             if group.machine is None or group.restoring:
                 continue
-            held = node, _said(group.machine), list(state.scan(*group.machine.span()))
+            held = node, _said(group), list(state.scan(*group.machine.span()))
             first = known.setdefault((group.number, group.raft.applied), held)
             if first is not held:
                 self.compared += 1
@@ -235,8 +235,10 @@ class WatchedJournal(MemoryJournal):
             self._lasts[group] = record.first + len(record.entries) - 1
 
 
-def _said(machine: Machine) -> tuple[Any, ...]:
-    """What a machine's mark says, but for the size, which is only about right."""
+def _said(group: Any) -> tuple[Any, ...]:
+    """The members, and what the machine's mark says, but for the size, which is only about right."""
+    machine = group.machine
     if isinstance(machine, RangeMachine):
-        return machine.start, machine.end, machine.span_version, machine.closed, machine.safe
-    return (machine.mark(),)
+        bounds = machine.start, machine.end, machine.span_version, machine.closed, machine.safe
+        return group.configuration, *bounds, machine.frozen, machine.ended, machine.absorbed
+    return group.configuration, machine.mark()

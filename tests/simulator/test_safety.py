@@ -10,17 +10,20 @@ from argosy.testing.rows import MemoryState
 from argosy.testing.safety import Safety, WatchedJournal, WatchedState
 from node.ports import GroupRecord, Record
 from node.raft.log import Log
-from node.raft.messages import Entry, Position, Role
+from node.raft.messages import Configuration, Entry, Member, Position, Role
 
 
 def never(seconds, act):
     """Nothing becomes durable."""
 
 
-def replica(number=7, replica=1, role=Role.LEADER, term=3, applied=4, mark=b"m"):
+def replica(number=7, replica=1, role=Role.LEADER, term=3, applied=4, mark=b"m", members=1):
     machine = SimpleNamespace(mark=lambda: mark, span=lambda: (b"a", b"z"))
     raft = SimpleNamespace(role=role, term=term, applied=applied, log=Log(Position(applied, 1), []))
-    return SimpleNamespace(number=number, replica=replica, raft=raft, machine=machine, restoring=False)
+    configuration = Configuration(1, 2, (Member(1, members),))
+    return SimpleNamespace(
+        number=number, replica=replica, raft=raft, machine=machine, configuration=configuration, restoring=False
+    )
 
 
 def disk_with(*terms):
@@ -73,8 +76,10 @@ def test_what_is_applied_must_be_durable_in_the_own_journal():
         seal(node(1, Safety(), disk_with(1)), (1, b"x"), (2, b"y"))
 
 
-@pytest.mark.parametrize(("value", "mark"), [(b"other", b"m"), (b"same", b"other")])
-def test_replicas_that_have_applied_as_far_must_be_equal(value, mark):
+@pytest.mark.parametrize(
+    ("value", "mark", "members"), [(b"other", b"m", 1), (b"same", b"other", 1), (b"same", b"m", 2)]
+)
+def test_replicas_that_have_applied_as_far_must_be_equal(value, mark, members):
     states = []
     for each in (b"same", value):
         state = MemoryState(Disk(), never, lambda: 1.0)
@@ -83,7 +88,7 @@ def test_replicas_that_have_applied_as_far_must_be_equal(value, mark):
     Safety().compare([(1, replica(), states[0]), (2, replica(applied=5, mark=mark), states[1])])
     Safety().compare([(1, replica(), states[0]), (2, replica(), states[0])])
     with pytest.raises(Violation, match="group 7 at 4 differs between node 1 and node 2"):
-        Safety().compare([(1, replica(), states[0]), (2, replica(mark=mark), states[1])])
+        Safety().compare([(1, replica(), states[0]), (2, replica(mark=mark, members=members), states[1])])
 
 
 def journal(number, safety, disk=None):

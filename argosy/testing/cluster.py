@@ -13,6 +13,7 @@ from argosy.testing.disk import ROOM_BYTES, Disk
 from argosy.testing.linear import Violation
 from argosy.testing.safety import Safety, WatchedJournal, WatchedState
 from argosy.testing.world import Station, World
+from node.errors import DiskError
 from node.ports import Effects, Hello
 from node.space import Space
 
@@ -28,6 +29,7 @@ class NodeStation(Station):
     """A node: a host while it is up, and a disk for ever.
 
     1. `life` rises at each start, before the host is made.
+    2. One that is `dead` never starts again: its disk is gone. One that is `doomed` has a torn disk and does not know.
     """
 
     def __init__(self, cluster: "Cluster", number: int) -> None:
@@ -36,7 +38,11 @@ class NodeStation(Station):
         self.address = f"{self.name}:4480"
         self.disk = Disk()
         self.life = 0
+        self.dead = False
+        self.doomed = False
         self.disk_factor = 1.0
+        self.stall_seconds = 0.0  # of the next sync of its journal, beside what it takes anyway
+        self.cut_short: Callable[[int], int] | None = None  # how many frames of the next step with any still leave
         self.kept: tuple[tuple[int, str], ...] = ()  # group 0's members, as the node's directory on disk keeps them
         self.journal: WatchedJournal
         self.state: WatchedState
@@ -58,34 +64,67 @@ class NodeStation(Station):
         self.kept = routes
 
     def restart(self) -> None:
-        """Begin a new life from what the disk holds; nothing if it is up."""
-        if self.port is None:
-            self.life += 1
+        """Begin a new life from what the disk holds; nothing if it is up or dead. Who finds its disk torn is lost."""
+        if self.port is not None or self.dead:
+            return
+        self.life += 1
+        self.cluster.note(f"{self.name} starts life {self.life}")
+        try:
             watched = self.node, self.cluster.safety, self.disk, self.later
-            self.journal = WatchedJournal(*watched, self._delay(SYNC_SECONDS))
+            self.journal = WatchedJournal(*watched, self._sync_delay)
             self.state = WatchedState(*watched, self._delay(FLUSH_SECONDS))
             self.state.space = Space(Path(self.address), _StationClock(self), lambda: (self.disk.room, ROOM_BYTES))
-            self.cluster.note(f"{self.name} starts life {self.life}")
-            self.start(self.cluster.build(self))
+            host = self.cluster.build(self)
+        except DiskError as error:
+            self.cluster.note(f"{self.name} does not start: {error}")
+            self.lose()
+        else:
+            self.doomed = False  # what was torn has been written anew, or is needed no more: all was read
+            self.start(host)
 
     def crash(self, silent: bool = False) -> None:
         """Lose what is only in memory, as a kill does, or (`silent`) a power cut."""
         self.cluster.note(f"{self.name} {'loses power' if silent else 'is killed'}")
         self.stop(silent)
+        self.cut_short = None
         for part in (self.journal, self.state):
             part.crash(lambda count: self.world.chance.randint(0, count))
 
+    def lose(self) -> None:
+        """Its disk is gone, so it is dead for ever; people give it up and begin another node in its place."""
+        if self.port is not None:
+            self.crash(silent=True)
+        self.dead = True
+        self.cluster.give_up(self)
+
     def carry_out(self, effects: Effects) -> None:
-        """The record goes to the disk; the rest as for every station."""
+        """Frames leave, then the record goes to the disk: the order of node/drivers/engine.py."""
+        if self.cut_short is not None and effects.sends:
+            self._end_within(effects, self.cut_short)
+            return
+        super().carry_out(effects)
         if effects.record is not None:
             self.journal.submit(effects.record)
-        super().carry_out(effects)
-        if effects.stop is not None and self.journal.failed:
+        if effects.stop is not None and (self.journal.failed or self.state.failed):
             self.disk.broken = ""
             self.crash()
             self.world.after(DOWN_SECONDS, self.restart)
         elif effects.stop is not None:
             raise Violation(f"{self.name} stopped by itself: {effects.stop}")
+
+    def _end_within(self, effects: Effects, pick: Callable[[int], int]) -> None:
+        """It dies while it carries out a step: some frames have left, the record may be on its way to the disk."""
+        sends = effects.sends[: pick(len(effects.sends) + 1)]
+        super().carry_out(Effects(sends=sends))
+        if effects.record is not None and pick(2):
+            self.journal.submit(effects.record)
+        self.cluster.note(f"{self.name} ends after {len(sends)} of {len(effects.sends)} frames of a step")
+        self.crash()
+        self.world.after(DOWN_SECONDS, self.restart)
+
+    def _sync_delay(self) -> float:
+        stall, self.stall_seconds = self.stall_seconds, 0.0
+        return stall + self.world.chance.uniform(*SYNC_SECONDS) * self.disk_factor
 
     def _delay(self, span: tuple[float, float]) -> Callable[[], float]:
         return lambda: self.world.chance.uniform(*span) * self.disk_factor
@@ -113,6 +152,8 @@ class Cluster:
         self.guests: list[str] = []  # names of stations that are not nodes
         self.note: Callable[[str], None] = _silent
         self.orders: dict[str, Callable[[Random], None]] = {}  # name -> what an operator orders, by this chance
+        self.give_up: Callable[[NodeStation], None] = _nobody
+        self.enlarge: Callable[[], None] = _nothing
         world.watchers.append(self._stepped)
         world.after(COMPARE_SECONDS, self._compare_again)
 
@@ -127,13 +168,36 @@ class Cluster:
         return [node.name for node in self.nodes] + self.guests
 
     def calm(self) -> None:
-        """Undo every fault: all ways open, all disks quick, all nodes up."""
-        self.world.network.loss = 0.0
+        """Undo every fault: all ways open, all disks quick, all nodes up, but those that are dead."""
         self.world.network.heal()
-        for node in self.nodes:
-            node.disk_factor = 1.0
+        self.safety.on_intent = None
+        for node in list(self.nodes):
+            node.disk_factor, node.stall_seconds, node.cut_short = 1.0, 0.0, None
             node.disk.room, node.disk.broken = ROOM_BYTES, ""
-            node.restart()
+            if node.starts:
+                node.restart()
+
+    def living(self) -> list[NodeStation]:
+        """All that run or may run again."""
+        return [node for node in self.nodes if not node.dead]
+
+    def may_lose(self, node: NodeStation, left_min: int) -> bool:
+        """Whether all would live on without this node's disk: every group, by each replica's own word.
+
+        Only while all others are well: what a node that is down holds nobody can say.
+        """
+        left = [each for each in self.nodes if each is not node and not (each.dead or each.doomed)]
+        if len(left) < left_min or not all(each.up for each in left):
+            return False
+        alive = {each.node for each in left}
+        return all(
+            2 * sum(member.node in alive for member in half) > len(half)
+            for each in self.nodes
+            if each.up
+            for group in each.host.replicas.groups.values()
+            for half in (group.raft.configuration.voters, group.raft.configuration.outgoing)
+            if half
+        )
 
     def compare(self) -> None:
         """All replicas that have applied as far hold the same rows."""
@@ -155,3 +219,11 @@ class Cluster:
 
 def _silent(text: str) -> None:
     """Nobody listens."""
+
+
+def _nobody(node: NodeStation) -> None:
+    """No operator cares."""
+
+
+def _nothing() -> None:
+    """No operator cares."""

@@ -1,29 +1,34 @@
 """The faults of a run, drawn before it begins: what goes wrong, when, and with which luck.
 
 Owns `Fault`, the schedule of a seed, and how likely each fault is in its climate. A schedule is data: leaving one
-fault out changes nothing about how the others are drawn. Does not own what a fault does (nemesis.py).
+fault out changes nothing about how the others are drawn. Does not own what a fault does.
 Read next: argosy/testing/nemesis.py.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from argosy.testing.cluster import Cluster
+from argosy.testing import disk_faults, network_faults, node_faults
+from argosy.testing.strike import Strike
 
 PAUSE_BETWEEN_SECONDS = (0.2, 2.5)
 EMPHASIS = 5  # how much likelier the faults of a climate's kind are
 OBSESSION = 12  # and how much likelier a single fault, in climates that have one
 
-WEIGHTS: Mapping[str, Mapping[str, int]] = {
-    "nodes": {"crash": 5, "ambush": 4, "crash everybody": 1, "power cut": 2, "pause": 3},
-    "network": {"isolate": 4, "block one way": 3, "cut a link": 2, "lose frames": 2},
-    "disks": {"slow disk": 2, "full disk": 2, "broken disk": 2},
-    "placement": {"split": 4, "merge": 4, "cut merge": 2, "move leader": 4, "move replica": 4, "collect": 2},
+ORDERS = {"split": 4, "merge": 4, "move leader": 4, "move replica": 4, "collect": 2}  # of an operator
+KINDS = {"nodes": node_faults.FAULTS, "network": network_faults.FAULTS, "disks": disk_faults.FAULTS}
+
+ACTS: Mapping[str, Callable[[Strike], str]] = {
+    name: act for faults in KINDS.values() for name, (_, act) in faults.items()
 }
-"""Kind -> fault -> how likely it is. What an operator orders (`placement`) is drawn like all that goes wrong."""
+"""What carries a fault out, and says what it did to whom; nothing if there was nobody to do it to."""
+
+WEIGHTS: Mapping[str, Mapping[str, int]] = {
+    **{kind: {name: weight for name, (weight, _) in faults.items()} for kind, faults in KINDS.items()},
+    "placement": ORDERS,
+}
+"""Kind -> fault -> how likely it is. What an operator orders is drawn like all that goes wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +68,3 @@ def schedule(seed: int, seconds: float, weights: Mapping[str, int] | None = None
         faults.append(Fault(len(faults), at, chance.choices(names, shares)[0], chance.getrandbits(32)))
         at += chance.uniform(*PAUSE_BETWEEN_SECONDS)
     return tuple(faults)
-
-
-class Strike:
-    """What a fault has in hand when it is carried out: the cluster, its own chance, and time while the nemesis runs."""
-
-    def __init__(self, cluster: "Cluster", chance: Random, over: Callable[[], bool]) -> None:
-        self.cluster = cluster
-        self.network = cluster.world.network
-        self.chance = chance
-        self._over = over
-
-    def after(self, span: tuple[float, float], act: Callable[[], None]) -> float:
-        """Run something after some seconds of this span, unless all is calm by then; how many seconds."""
-        seconds = self.chance.uniform(*span)
-        self.cluster.world.after(seconds, lambda: None if self._over() else act())
-        return seconds

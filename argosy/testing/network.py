@@ -1,24 +1,30 @@
 """Links between simulated nodes and clients: frames in order, with latency; silence, cuts and partitions.
 
-Owns link numbers, what is under way, and which ways are blocked. A frame is delivered once or not at all; only
-Raft and support frames are ever lost on a link that stands. A blocked way holds its frames back: if it opens in
-time they arrive late, else the link dies on both sides, as TCP would have it. Does not own time (the world's
-`after`) nor who speaks. Read next: argosy/testing/world.py.
+Owns link numbers, what is under way, and which ways are blocked. A blocked way holds its frames back: if it opens in
+time they arrive late, else the link dies on both sides, as TCP would have it. Does not own how long a frame takes
+(ways.py), time (the world's `after`) nor who speaks.
+
+Requests, replies and snapshots arrive at most once and in order, as long as their link stands. Raft and support
+frames may be lost, and while `shares` says so they also arrive twice, or late and out of order, also after frames
+that were sent later. The real link (TCP) does that only where one link takes another's place, but no rule of
+node/support.py or node/raft/ stands on the order: stamps, stretches, lives, terms and rounds tell what is old. What
+no rule allows for is a frame of a link that has gone, or of a node's former life after a newer one has greeted: a
+newer link takes the older one's place, with all that was under way there. Read next: argosy/testing/world.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
+from argosy.testing.ways import NEAR, Slow
 from node.codec import decode_plain, encode_plain
 from node.ports import Frame, Hello, Kind, LinkDown, LinkUp
 
-LATENCY_SECONDS = 0.0003  # half of the least; then by chance up to five times as much
-HICCUP_SHARE = 0.002  # of the frames are delayed by up to HICCUP_SECONDS, and hold up all behind them
-HICCUP_SECONDS = 0.08
 SILENCE_SECONDS = (1.0, 6.0)  # how long a blocked link lives
-LOSSY = frozenset((Kind.RAFT, Kind.SUPPORT))
+LATE_SECONDS = 2.0  # how late a frame out of order comes, at most; most are much earlier
+LOOSE = frozenset((Kind.RAFT, Kind.SUPPORT))
+LOST, TWICE, ASTRAY = "lost", "twice", "astray"  # what may become of a loose frame
 
 
 class Station(Protocol):
@@ -43,10 +49,11 @@ class Station(Protocol):
 
 @dataclass(eq=False, slots=True)
 class End:
-    """One station's end of a link; `due` is when the last frame to this end arrives."""
+    """One station's end of a link; `due` is when the last frame to this end arrives, `least` the way's latency."""
 
     link: int
     station: Station
+    least: float
     other: "End" = field(repr=False, default=None)  # type: ignore[assignment]
     up: bool = True
     due: float = 0.0
@@ -58,7 +65,8 @@ class Network:
     """All links of one world.
 
     1. A link number is never used twice; each end of a link has its own.
-    2. What one end sends arrives at the other in order.
+    2. What one end sends arrives at the other in order, but for loose frames while `shares` is not empty.
+    3. Between two nodes stands one link: a newer one takes its place.
     """
 
     def __init__(self, chance: Random, after: Callable[[float, Callable[[], None]], None], now: Callable[[], float]):
@@ -68,8 +76,15 @@ class Network:
         self._ends: dict[int, End] = {}
         self._links = 0
         self._stations: dict[str, Station] = {}  # by address
-        self.blocked: set[tuple[str, str]] = set()  # (source, target) names
-        self.loss = 0.0  # share of Raft and support frames that are lost
+        self._least: dict[tuple[str, str], float] = {}  # (name, name) -> latency of this pair
+        self._between: dict[tuple[str, str], End] = {}  # (source, target) -> end of the link between two nodes
+        self._cuts: dict[int, frozenset[tuple[str, str]]] = {}
+        self._cut_number = 0
+        self.blocked: frozenset[tuple[str, str]] = frozenset()  # (source, target) names
+        self.ways = NEAR
+        self.shares: dict[str, float] = {}  # of loose frames that are lost, come twice, go astray
+        self.strays: dict[str, int] = {}  # how many of them were
+        self.slow: dict[tuple[str, str], Slow] = {}  # (source, target) names
         self.encode = False  # push every payload through its encoding
         self.frames = 0
         self.watch: Callable[[Station, Station, Frame], None] | None = None
@@ -84,11 +99,13 @@ class Network:
         """Connect a station to an address; LinkUp for both, or LinkDown(-1, node), follows."""
         target = self._stations.get(address)
         if target is None or not target.up:
-            self._after(self._latency(), lambda: station.post(LinkDown(-1, node)))
+            way = self._way(station.name, address)
+            self._after(self.ways.seconds(way, self._chance), lambda: station.post(LinkDown(-1, node)))
         elif self._cut(station, target) or self._cut(target, station):
             self._after(self._chance.uniform(*SILENCE_SECONDS), lambda: station.post(LinkDown(-1, node)))
         else:
-            self._after(2 * self._latency(), lambda: self._connect(station, target, node))
+            way = self._way(station.name, target.name)
+            self._after(2 * self.ways.seconds(way, self._chance), lambda: self._connect(station, target, node))
 
     def _connect(self, station: Station, target: Station, node: int) -> None:
         if not station.up:
@@ -97,16 +114,34 @@ class Network:
         if theirs is None or (node and theirs.node != node) or (ours.cluster and ours.cluster != theirs.cluster):
             station.post(LinkDown(-1, node))
             return
-        near, far = self._end(station), self._end(target)
+        way = self._way(station.name, target.name)
+        near, far = self._end(station, way), self._end(target, way)
         near.other, far.other = far, near
+        if station.node and target.node:
+            self._take_place(near)
         far.station.post(LinkUp(far.link, ours))
         near.station.post(LinkUp(near.link, theirs))
 
-    def _end(self, station: Station) -> End:
+    def _end(self, station: Station, least: float) -> End:
         self._links += 1
-        end = End(self._links, station)
+        end = End(self._links, station, least)
         self._ends[end.link] = end
         return end
+
+    def _take_place(self, near: End) -> None:
+        """A new link between two nodes: the one that stood there is gone, for both."""
+        names = sorted((near.station.name, near.other.station.name))
+        old = self._between.get((names[0], names[1]))
+        if old is not None and old.link in self._ends:
+            self._kill(old)
+        self._between[names[0], names[1]] = near
+
+    def _way(self, one: str, other: str) -> float:
+        """The latency of a pair of stations."""
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._least:
+            self._least[pair] = self._chance.uniform(*self.ways.least)
+        return self._least[pair]
 
     def send(self, link: int, kind: int, payload: Any) -> None:
         """Send a frame from the end with this number; nothing happens if it is down."""
@@ -120,12 +155,10 @@ class Network:
         self.frames += 1
         if self.watch is not None:
             self.watch(end.station, other.station, frame)
-        if kind in LOSSY and self.loss and self._chance.random() < self.loss:
-            return
-        if self._cut(end.station, other.station) or other.held:
+        if other.held or (self.blocked and self._cut(end.station, other.station)):
             other.held.append(frame)
             self._die_slowly(end)
-        else:
+        elif not (self.shares and kind in LOOSE and self._strays(other, frame)):
             self._deliver(other, frame)
 
     def links(self) -> list[int]:
@@ -186,35 +219,64 @@ class Network:
 
     # -- delivery --------------------------------------------------------------------------------------------------
 
-    def block(self, source: str, target: str) -> None:
-        """Nothing gets from source to target until `heal`."""
-        self.blocked.add((source, target))
+    def block(self, ways: Collection[tuple[str, str]]) -> int:
+        """Nothing gets from source to target on these ways until `open` is called with what this returns."""
+        self._cut_number += 1
+        self._cuts[self._cut_number] = frozenset(ways)
+        self.blocked |= self._cuts[self._cut_number]
+        return self._cut_number
+
+    def open(self, cut: int) -> None:
+        """These ways are open again, as far as no other cut blocks them; what was held back there arrives."""
+        self._cuts.pop(cut, None)
+        self.blocked = frozenset(way for ways in self._cuts.values() for way in ways)
+        for end in list(self._ends.values()):
+            if end.held and not self._cut(end.other.station, end.station):
+                held, end.held = end.held, []
+                for frame in held:
+                    self._deliver(end, frame)
 
     def heal(self) -> None:
-        """All ways are open: what was held back arrives."""
-        self.blocked.clear()
-        for end in list(self._ends.values()):
-            held, end.held = end.held, []
-            for frame in held:
-                self._deliver(end, frame)
+        """All ways are open, quick and orderly."""
+        self.shares.clear()
+        self.slow.clear()
+        for cut in list(self._cuts):
+            self.open(cut)
 
     def _cut(self, source: Station, target: Station) -> bool:
-        return bool(self.blocked) and (source.name, target.name) in self.blocked
+        return (source.name, target.name) in self.blocked
+
+    def _strays(self, end: End, frame: Frame) -> bool:
+        """What becomes of a loose frame: whether it does not come in its turn."""
+        shares, draw = self.shares, self._chance.random
+        if draw() < shares.get(LOST, 0.0):
+            self.strays[LOST] = self.strays.get(LOST, 0) + 1
+            return True
+        for name in (TWICE, ASTRAY):
+            if draw() < shares.get(name, 0.0):
+                self.strays[name] = self.strays.get(name, 0) + 1
+                self._after(self._latency(end) + LATE_SECONDS * draw() ** 3, lambda: self._arrive(end, frame))
+                return name == ASTRAY
+        return False
 
     def _deliver(self, end: End, frame: Frame) -> None:
-        def arrive() -> None:
-            if end.up:
-                end.station.post(frame)
+        now, seconds = self._now(), self._latency(end)
+        if self.slow:
+            slow = self.slow.get((end.other.station.name, end.station.name))
+            if slow is not None:
+                seconds = slow.seconds(now, seconds, frame.payload)
+        end.due = max(end.due, now + seconds)
+        self._after(end.due - now, lambda: self._arrive(end, frame))
 
-        self._at_end(end, arrive)
+    def _arrive(self, end: End, frame: Frame) -> None:
+        if end.up:
+            end.station.post(frame)
 
     def _at_end(self, end: End, act: Callable[[], None]) -> None:
         """After everything that was sent to this end before."""
         now = self._now()
-        end.due = max(end.due, now + self._latency())
+        end.due = max(end.due, now + self._latency(end))
         self._after(end.due - now, act)
 
-    def _latency(self) -> float:
-        chance = self._chance.random
-        latency = LATENCY_SECONDS * (1 + 4 * chance())
-        return latency + HICCUP_SECONDS * chance() if chance() < HICCUP_SHARE else latency
+    def _latency(self, end: End) -> float:
+        return self.ways.seconds(end.least, self._chance)

@@ -101,10 +101,11 @@ class Promises:
             raise Violation(f"{station} commits group {number} up to {raft.commit}: no majority of disks holds that")
 
     def _is_held(self, node: int, number: int, raft: Any) -> bool:
-        """Whether a node's disk holds what is committed."""
-        log = self._cluster.nodes[node - 1].disk.logs.get(number)
+        """Whether a node's disk holds what is committed; one that was lost since held it."""
+        station = self._cluster.nodes[node - 1]
+        log = station.disk.logs.get(number)
         if log is None:
-            return False
+            return station.dead
         place = raft.commit - log.base[0]
         return place <= 0 or (place <= len(log.entries) and bool(log.entries[place - 1].term == raft.term))
 

@@ -17,7 +17,8 @@ from sortedcontainers import SortedDict
 from argosy.testing.disk import Delay, Disk, Later, delete_row, put_row
 from node.codec import decode_plain, encode_plain
 from node.config import OVERLAY_ROWS_MAX, SPACE_RETRY_SECONDS
-from node.ports import Dumped, Flushed, Restored
+from node.errors import DiskError
+from node.ports import Dumped, Failed, Flushed, Restored
 from node.space import Space
 
 BATCHES_PER_COMMIT_MAX = 64
@@ -61,6 +62,7 @@ class MemoryState:
         self._flushing: list[_Batch] = []
         self._not_durable = 0
         self._changes = 0
+        self.failed = False
 
     # -- View ------------------------------------------------------------------------------------------------------
 
@@ -128,11 +130,12 @@ class MemoryState:
             self._later(self._delay(), lambda: Dumped(ticket, 0, b"", ()))
             return
         index, mark = self._disk.marks.get(group, (0, b""))
-        rows = [
-            (head, tail, value)
-            for head, columns in self._disk.read_rows(first, last).items()
-            for tail, value in zip(*columns, strict=True)
-        ]
+        try:
+            found = self._disk.read_rows(first, last)
+        except DiskError as error:
+            self._fail(error)
+            return
+        rows = [(head, tail, value) for head, columns in found.items() for tail, value in zip(*columns, strict=True)]
         chunks = [encode_plain(tuple(rows[at : at + ROWS_PER_CHUNK])) for at in range(0, len(rows), ROWS_PER_CHUNK)]
         self._later(self._delay(), lambda: Dumped(ticket, index, mark, chunks))
 
@@ -165,6 +168,11 @@ class MemoryState:
             self._make_durable(batch)
         self._flushing = []
         self._waiting.clear()
+
+    def _fail(self, error: DiskError) -> None:
+        """What is found torn while the node runs ends it."""
+        self.failed = True
+        self._later(self._delay(), lambda: Failed(str(error)))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,10 @@ from argosy.assembly import assemble, beginning
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.faults import schedule
 from argosy.testing.linear import Violation
+from argosy.testing.members import Members, draw_rules
 from argosy.testing.nemesis import Nemesis
 from argosy.testing.promises import Promises
+from argosy.testing.ways import draw_ways
 from argosy.testing.workloads import WORKLOADS, Workload
 from argosy.testing.world import Station, World
 from node import wire  # noqa: F401  (registers what Raft says with the codec)
@@ -23,9 +25,8 @@ from node.host import Host
 from node.messages import Done
 from node.ports import Hello, Identity
 from ranges.keys import USER
-from ranges.placement.config import TOKEN_BYTES
 from ranges.placement.merges import MergeRange
-from ranges.placement.messages import Join, Joined, ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
+from ranges.placement.messages import ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
 from txn.client import Client
 from txn.collection import Collection
 from txn.database import Database
@@ -103,15 +104,19 @@ class Simulation:
             "collect": self._order_collection,
         }
         self.settings = Settings(
-            election_seconds_min=chance.choice(ELECTION_SECONDS), apply_later_bytes=APPLY_LATER_BYTES[seed % 2]
+            election_seconds_min=chance.choice(ELECTION_SECONDS),
+            clock_rate_error=2 * self.world.rate_error,
+            apply_later_bytes=APPLY_LATER_BYTES[seed % 2],
         )
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
+        self.world.network.ways = draw_ways(seed)
         self.world.network.encode = chance.random() < 0.1
         make = WORKLOADS[workload] if isinstance(workload, str) else workload
         self.workload: Workload = make(Random(chance.random()), lambda: self.world.now)
         seeds = [node.address for node in self.cluster.nodes]
         self.operator = ClientStation(self.world, "operator", seeds)
+        self.members = Members(self.cluster, self.operator.run, self.operator.client.router)
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
         self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
         kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
@@ -182,23 +187,13 @@ class Simulation:
     def _form(self) -> None:
         """The first node begins the cluster, the others join it."""
         first, *others = self.cluster.nodes
-        start = beginning(CLUSTER, first.address)
+        start = beginning(CLUSTER, first.address, draw_rules(self.world.seed))
         for head, tail, value in start.rows:
             first.disk.put(head, tail, value)
         first.disk.marks.update(start.marks)
         first.restart()
         for node in others:
-            token = b"%d" % node.node + bytes(TOKEN_BYTES - 1)
-            joined = self._wait(f"{node} as a member", FORM_SECONDS, self._join(Join(token, node.address)))
-            assert joined.node == node.node, "ids are handed out in the order of joining"
-            node.restart()
-
-    def _join(self, message: Join) -> Flow[Joined]:
-        while True:
-            reply = yield from self.operator.client.router.control(message, ORDER_SECONDS)
-            if isinstance(reply, Joined):
-                return reply
-            yield Sleep(0.2)
+            self._wait(f"{node} as a member", FORM_SECONDS, self.members.join(node))
 
     def _split(self) -> None:
         """The first ranges: as many as are wanted, or as come of some orders."""

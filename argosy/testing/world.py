@@ -16,7 +16,8 @@ from node.ports import Effects, Hello, HostPort
 
 STEP_SECONDS = 0.0007  # what one step costs, and so how much gathers for the next one
 CLOCK_OFFSET_SECONDS = 1000.0  # clocks begin anywhere below this
-CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most
+CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most; in some worlds
+CLOCK_RATE_ERROR_LARGE = 0.03  # by this much, which nodes are told
 
 
 class Station:
@@ -37,7 +38,7 @@ class Station:
         self._inbox: list[Any] = []
         self._asked = False
         self._offset = chance.uniform(0, CLOCK_OFFSET_SECONDS)
-        self._rate = 1 + chance.uniform(-CLOCK_RATE_ERROR, CLOCK_RATE_ERROR)
+        self._rate = 1 + chance.uniform(-world.rate_error, world.rate_error)
         self._free_at = 0.0  # busy with a step, or paused, until then
         self._due = float("inf")  # when the next step is planned
 
@@ -88,6 +89,13 @@ class Station:
     def pause(self, seconds: float) -> None:
         """It does nothing for a while; what comes meanwhile waits for it."""
         self._free_at = max(self._free_at, self.world.now + seconds)
+
+    def run_clock(self, rate: float) -> None:
+        """From now on its clock runs at this rate; it goes on from where it is."""
+        self._offset += (self._rate - rate) * self.world.now
+        self._rate = rate
+        if self.port is not None and self.port.wake_at < float("inf"):
+            self.plan(max(self._free_at, self.world.now + self.wakes_in(self.port, self.clock)))
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
         """After so many seconds of the world: what `act` returns, if anything, is an event here, unless this start
@@ -156,6 +164,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.chance = Random(seed)
+        self.rate_error = Random(f"clocks of {seed}").choice((CLOCK_RATE_ERROR,) * 3 + (CLOCK_RATE_ERROR_LARGE,))
         self.now = 0.0
         self.network = Network(Random(self.chance.random()), self.after, lambda: self.now)
         self.watchers: list[Callable[[Station], None]] = []  # called after each step, before its effects

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from argosy.testing.simulation import Simulation
+from argosy.testing.ways import NEAR
 from node import replicas
 from node.codec import decode
 from node.messages import Done, DurableIs, Refused
@@ -21,6 +22,7 @@ class Joined(Simulation):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, "bank", nodes=3)
+        self.world.network.ways = NEAR
         self._form()
         self.ask_until_done(lambda: SplitRange(USER + b"m"))
         self.until(lambda: len(self.groups()) == 2)
@@ -109,7 +111,7 @@ def test_a_left_replica_that_is_behind_finds_its_right_side_or_gets_the_rows_of_
     """It is cut off once it has said that it holds the freeze, and crashes; the others merge and go on meanwhile."""
     monkeypatch.setattr(replicas, "LOG_KEPT_ENTRIES", kept)  # what is kept for followers decides: a log, or a snapshot
     world = Joined(3).rested()
-    behind, others = bystander(world)
+    behind = bystander(world)
     network = world.world.network
     said: list[DurableIs] = []
 
@@ -118,8 +120,7 @@ def test_a_left_replica_that_is_behind_finds_its_right_side_or_gets_the_rows_of_
             replies = [decode(body) for _, body in frame.payload]
             said.extend(each for each in replies if type(each) is DurableIs)
             if any(each.frozen for each in said) and not said[-1].frozen:  # the freeze, and then the left's rows
-                for name in (*(each.name for each in others), *world.cluster.guests):
-                    network.block(name, behind.name)
+                network.block([(name, behind.name) for name in world.cluster.names() if name != behind.name])
 
     network.watch = watch
     assert world.ask(MergeRange(USER + b"m")) == Done()
@@ -137,9 +138,8 @@ def test_a_left_replica_that_is_behind_finds_its_right_side_or_gets_the_rows_of_
     world.cluster.compare()
 
 
-def bystander(world: Joined) -> tuple[Any, list[Any]]:
-    """A node that leads neither group 0 nor the left side, and the others."""
+def bystander(world: Joined) -> Any:
+    """A node that leads neither group 0 nor the left side."""
     leads = {node: {number for number, group in node.host.replicas.groups.items() if group.leading}
              for node in world.cluster.nodes}  # fmt: skip
-    node = next(each for each in world.cluster.nodes if not leads[each] & {0, 1})
-    return node, [each for each in world.cluster.nodes if each is not node]
+    return next(each for each in world.cluster.nodes if not leads[each] & {0, 1})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from argosy.testing.network import SILENCE_SECONDS
+from argosy.testing.network import LOST, SILENCE_SECONDS
 from argosy.testing.world import STEP_SECONDS, Station, World
 from node.ports import Effects, Frame, Hello, Kind, LinkDown, LinkUp, Role
 
@@ -91,7 +91,7 @@ def test_frames_arrive_in_order() -> None:
 
 def test_only_raft_and_support_frames_are_lost() -> None:
     world, first, second = pair()
-    world.network.loss = 1.0
+    world.network.shares[LOST] = 1.0
     say(first, "raft", kind=Kind.RAFT)
     world.run(1)
     say(first, "request")
@@ -101,7 +101,7 @@ def test_only_raft_and_support_frames_are_lost() -> None:
 
 def test_a_blocked_way_that_opens_in_time_delivers_late_and_in_order() -> None:
     world, first, second = pair()
-    world.network.block("n1", "n2")
+    world.network.block([("n1", "n2")])
     say(first, 1, 2)
     world.run(SILENCE_SECONDS[0] * 0.9)
     say(second, "back")
@@ -117,7 +117,7 @@ def test_a_blocked_way_that_opens_in_time_delivers_late_and_in_order() -> None:
 
 def test_a_link_that_stays_blocked_dies_on_both_sides_and_delivers_nothing() -> None:
     world, first, second = pair()
-    world.network.block("n1", "n2")
+    world.network.block([("n1", "n2")])
     say(first, 1)
     world.run(SILENCE_SECONDS[1] + 0.1)
     world.network.heal()

@@ -1,0 +1,82 @@
+"""Who belongs to a simulated cluster: how an operator takes nodes in, and gives up those that are dead.
+
+Owns the joining of nodes, one at a time, and what is ordered about a node whose disk is gone. Does not own when that
+happens (node_faults.py) nor what the cluster makes of it (ranges/placement/). Read next: argosy/testing/simulation.py.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from argosy.testing.cluster import Cluster, NodeStation
+from node.flow import Flow, Sleep
+from node.messages import Done, Refused
+from ranges.placement.config import TOKEN_BYTES
+from ranges.placement.messages import Join, Joined, Rules, SetNodeState
+from ranges.router import Router
+
+ASK_SECONDS = 5.0
+AGAIN_SECONDS = 0.2
+DEAD_MILLISECONDS = (4_000, 15_000, 300_000)  # of silence, until a run's policy takes a node for dead
+
+
+def draw_rules(seed: int) -> Rules:
+    """What a seed's policy aims at."""
+    return Rules(dead_milliseconds=Random(f"rules of {seed}").choice(DEAD_MILLISECONDS))
+
+
+class Members:
+    """An operator's hand.
+
+    1. Nodes join one after another, so a node's number in the world is the id that the cluster hands out.
+    """
+
+    def __init__(self, cluster: Cluster, run: Callable[[Flow[Any]], None], router: Router) -> None:
+        self._cluster = cluster
+        self._run = run
+        self._router = router
+        self._wanted = 0  # nodes that are to join
+        self._joining = False
+        cluster.give_up, cluster.enlarge = self.give_up, self.enlarge
+
+    def join(self, node: NodeStation) -> Flow[None]:
+        """Take a node in, and start it."""
+        token = b"%d" % node.node + bytes(TOKEN_BYTES - 1)
+        reply = yield from self._insist(Join(token, node.address))
+        assert isinstance(reply, Joined), f"{reply} is no answer to a join"
+        assert reply.node == node.node, "ids are handed out in the order of joining"
+        node.kept = reply.routes
+        node.restart()
+
+    def enlarge(self) -> None:
+        """One more node joins, when those before it have."""
+        self._wanted += 1
+        if not self._joining:
+            self._joining = True
+            self._run(self._join_all())
+
+    def give_up(self, node: NodeStation) -> None:
+        """This node never comes back: its replicas are to live elsewhere, and another node comes in its place."""
+        self._run(self._remove(node))
+        self.enlarge()
+
+    def _join_all(self) -> Flow[None]:
+        while self._wanted:
+            self._wanted -= 1
+            node = self._cluster.add()
+            yield from self.join(node)
+            self._cluster.note(f"{node} has joined")
+        self._joining = False
+
+    def _remove(self, node: NodeStation) -> Flow[None]:
+        reply = yield from self._insist(SetNodeState(node.node, "removed"))
+        assert isinstance(reply, Done | Refused), f"{reply} is no answer to a removal"
+        self._cluster.note(f"{node} is given up: {reply}")
+
+    def _insist(self, message: Join | SetNodeState) -> Flow[Any]:
+        """Ask until somebody answers; each of these may be asked again."""
+        while True:
+            reply = yield from self._router.control(message, ASK_SECONDS)
+            if isinstance(reply, Joined | Done | Refused):
+                return reply
+            yield Sleep(AGAIN_SECONDS)

@@ -145,8 +145,8 @@ class Intake:
         """The host's own messages to a group; anything else is not a request."""
         host = self._host
         match request.message:
-            case ChangeMembers(voters, learners):
-                why = _why_not_yet(group, voters)
+            case ChangeMembers(voters, learners, before):
+                why = _why_not(group, voters, before)
                 if why:
                     host.reply(request, Refused(f"group {group.number}: {why}"))
                 else:
@@ -200,18 +200,20 @@ def _progress(group: Group) -> Any:
     return ProgressIs(group.raft.last.index, rows)
 
 
-def _why_not_yet(group: Group, voters: Sequence[int]) -> str:
-    """Members stay while a merge counts on them, and who is to vote has learned here before (thesis 4.2.1).
+def _why_not(group: Group, voters: Sequence[int], before: Sequence[int]) -> str:
+    """An order that was decided by what had been changes nothing, and members stay while a merge counts on them.
 
-    The driver sees to that, but another driver may have taken its learner away since it looked. A voter that is not
-    there yet may never come: its node takes it for a stranger while a former replica of the group lives there, and
-    that one goes only if the group has a leader.
+    Who is to vote has learned here before (thesis 4.2.1). The driver sees to that, but another driver may have taken
+    its learner away since it looked. A voter that is not there yet may never come: its node takes it for a stranger
+    while a former replica of the group lives there, and that one goes only if the group has a leader.
     """
     if not group.leading:
         return ""
     if group.machine is not None and group.machine.fixed:
         return "it is being merged: its members stay as they are"
     there = {each.node for each in group.raft.configuration.voters}
+    if there != set(before):
+        return f"its voters are on nodes {sorted(there)} by now, not on {sorted(before)}"
     there |= {group.node_of(each.replica) for each in group.raft.status().progress if each.match}
     strangers = [node for node in voters if node not in there]
     return f"node {strangers[0]} has not learned yet: it comes as a learner first" if strangers else ""

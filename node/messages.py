@@ -55,10 +55,14 @@ class Busy:
 @message(24)
 @dataclass(frozen=True, slots=True)
 class ChangeMembers:
-    """Order to a group's leader: these nodes shall be its voters and learners. Done when it is applied."""
+    """Order to a group's leader: these nodes shall be its voters and learners. Done when it is applied.
+
+    `before`: the nodes whose replicas voted when it was decided; Refused where others do by now.
+    """
 
     voters: tuple[int, ...]
     learners: tuple[int, ...]
+    before: tuple[int, ...]
 
 
 @message(25)

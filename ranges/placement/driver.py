@@ -172,17 +172,21 @@ class Driver:
         added = tuple(node for node in voters if node not in cell.voters)
         if added and not (yield from self._learn(leadership, group, cell, added)):
             return False
-        if not (yield from self._make_way(leadership, group, cell, voters)):
-            return False
-        return (yield from self._members(leadership, group, voters, ()))
+        before = yield from self._make_way(leadership, group, cell, voters)
+        return bool(before) and (yield from self._members(leadership, group, before, voters, ()))
 
     def _learn(self, leadership: Leadership, group: int, cell: Cell, added: tuple[int, ...]) -> Flow[bool]:
-        """New members learn first, so that they never count before they can follow (thesis 4.2.1)."""
-        if added != cell.learners and not (yield from self._members(leadership, group, cell.voters, added)):
+        """New members learn first, so that they never count before they can follow (thesis 4.2.1).
+
+        Where reports say meanwhile that others vote, the order was made for what had been: nobody is taken back.
+        """
+        if added != cell.learners and not (
+            yield from self._members(leadership, group, cell.voters, cell.voters, added)
+        ):
             return False
         for _ in range(int(CATCH_UP_SECONDS / ASK_SECONDS)):
             progress = yield from self._tell(leadership, group, AskProgress())
-            if not leadership.lasts:
+            if not leadership.lasts or not _votes(leadership, group, cell.voters):
                 return False
             if type(progress) is ProgressIs and _has_caught_up(progress, added):
                 return True
@@ -190,37 +194,48 @@ class Driver:
             if any(node not in nodes or nodes[node].silent > LEARNER_SILENT_SECONDS for node in added):
                 break
             yield Sleep(ASK_SECONDS)
-        yield from self._members(leadership, group, cell.voters, ())
+        if _votes(leadership, group, cell.voters):
+            yield from self._members(leadership, group, cell.voters, cell.voters, ())
         return False
 
-    def _make_way(self, leadership: Leadership, group: int, cell: Cell, voters: tuple[int, ...]) -> Flow[bool]:
-        """A leader whose replica goes hands leadership on first, to one that stays."""
+    def _make_way(
+        self, leadership: Leadership, group: int, cell: Cell, voters: tuple[int, ...]
+    ) -> Flow[tuple[int, ...]]:
+        """A leader whose replica goes hands leadership on first, to one that stays.
+
+        Returns who votes then; nobody where it does not come about.
+        """
         progress = yield from self._tell(leadership, group, AskProgress())
         if type(progress) is not ProgressIs or not leadership.lasts:
-            return False
+            return ()
         leader = _leader(progress, (*cell.voters, *voters))
         if leader == 0 or leader in voters:
-            return True
+            return cell.voters
         nodes = leadership.catalog.look().nodes
-        staying = [node for node in voters if node in cell.voters and node in nodes]
+        before, staying = cell.voters, [node for node in voters if node in cell.voters and node in nodes]
         if not staying:
             # Nobody stays who votes today: all of them vote for a moment.
-            everybody = tuple(sorted({*cell.voters, *voters}))
-            if not (yield from self._members(leadership, group, everybody, ())):
-                return False
+            before = tuple(sorted({*cell.voters, *voters}))
+            if not (yield from self._members(leadership, group, cell.voters, before, ())):
+                return ()
             staying = list(voters)
         heir = min(staying, key=lambda node: (nodes[node].silent, node))
-        return (yield from self._transfer(leadership, group, heir))
+        return before if (yield from self._transfer(leadership, group, heir)) else ()
 
     def _members(
-        self, leadership: Leadership, group: int, voters: tuple[int, ...], learners: tuple[int, ...]
+        self,
+        leadership: Leadership,
+        group: int,
+        before: tuple[int, ...],
+        voters: tuple[int, ...],
+        learners: tuple[int, ...],
     ) -> Flow[bool]:
         """Order these members until the order is taken, or reports say that they are there (an answer was lost).
 
         A core refuses while another change, or an election, is under way.
         """
         for _ in range(ORDER_TRIES):
-            reply = yield from self._tell(leadership, group, ChangeMembers(voters, learners))
+            reply = yield from self._tell(leadership, group, ChangeMembers(voters, learners, before))
             if type(reply) is Done or (leadership.lasts and _is_placed(leadership, group, voters, learners)):
                 return True
             yield Sleep(ASK_SECONDS)
@@ -320,6 +335,11 @@ def _release(leadership: Leadership, group: int, seconds: float) -> Flow[None]:
     yield Sleep(seconds)
     if leadership.lasts:
         leadership.catalog.picture.release(group)
+
+
+def _votes(leadership: Leadership, group: int, voters: tuple[int, ...]) -> bool:
+    cell = leadership.catalog.picture.cell(group)
+    return cell is not None and cell.voters == voters
 
 
 def _is_placed(leadership: Leadership, group: int, voters: tuple[int, ...], learners: tuple[int, ...]) -> bool:

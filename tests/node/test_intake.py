@@ -35,6 +35,9 @@ class Errand:
     sort = "service"
 
 
+VOTERS = (11, 12, 13)
+
+
 class Door:
     """A group as far as the intake sees it: what reached it, in order."""
 
@@ -147,7 +150,7 @@ def test_a_service_that_breaks_is_not_taken_for_a_reply():
 def test_orders_reach_their_group_also_while_the_journal_syncs():
     desk = Desk()
     desk.syncing = True
-    desk.take(request(1, message=ChangeMembers((1, 2), (3,))), request(2, 6, TransferLeader(4)))
+    desk.take(request(1, message=ChangeMembers((1, 2), (3,), (1,))), request(2, 6, TransferLeader(4)))
     assert desk.seen == [("change", 5, 1, Change((1, 2), (3,))), ("transfer", 6, 2, 4)]
     assert list(desk.touched) == [desk.groups[5], desk.groups[6]]
 
@@ -171,19 +174,29 @@ def test_a_leader_tells_how_far_each_member_is():
 def test_a_node_that_has_not_learned_is_not_made_a_voter():
     desk = Desk()
     desk.groups[5] = Stage(3).serve().group
-    desk.take(request(1, message=ChangeMembers((11, 12, 14), ())))
+    desk.take(request(1, message=ChangeMembers((11, 12, 14), (), VOTERS)))
     assert desk.replies == {1: Refused("group 7: node 14 has not learned yet: it comes as a learner first")}
-    desk.take(request(2, message=ChangeMembers((11, 12, 13), (14,))))
+    desk.take(request(2, message=ChangeMembers((11, 12, 13), (14,), VOTERS)))
     assert desk.groups[5].raft.configuration.learners == (Member(4, 14),)
-    desk.take(request(3, message=ChangeMembers((11, 12, 14), ())))
+    desk.take(request(3, message=ChangeMembers((11, 12, 14), (), VOTERS)))
     assert "has not learned yet" in desk.replies[3].why, "nothing has come from it"
+
+
+@pytest.mark.parametrize("before", [(11, 12), (11, 12, 13, 14), (11, 12, 15)])
+def test_an_order_that_was_decided_by_what_had_been_changes_nothing(before):
+    desk = Desk()
+    desk.groups[5] = stage = Stage(3).serve().group
+    desk.take(request(1, message=ChangeMembers((11,), (), before)))
+    why = f"group 7: its voters are on nodes [11, 12, 13] by now, not on {list(before)}"
+    assert desk.replies == {1: Refused(why)}
+    assert stage.raft.configuration.version == 1
 
 
 def test_members_stay_while_a_merge_counts_on_them():
     desk = Desk()
     desk.groups[5] = stage = Stage(3).serve().group
     stage.machine.fixed = True
-    desk.take(request(1, message=ChangeMembers((11, 12), ())))
+    desk.take(request(1, message=ChangeMembers((11, 12), (), VOTERS)))
     assert desk.replies == {1: Refused("group 7: it is being merged: its members stay as they are")}
 
 

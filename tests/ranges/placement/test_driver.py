@@ -3,7 +3,7 @@ from typing import Any
 
 from node.codec import encode
 from node.machine import Request
-from node.messages import Done, NotLeader, Refused
+from node.messages import ChangeMembers, Done, NotLeader, Refused, TransferLeader
 from node.raft.membership import members
 from node.raft.messages import Configuration, Member
 from ranges.descriptor import Descriptor, Replica
@@ -118,6 +118,23 @@ def test_a_learner_whose_node_dies_is_given_up_at_once() -> None:
     cluster.live(8)
     assert done == [False]
     assert cluster.told()[-1] == "members n1"
+
+
+def test_who_votes_by_now_is_not_taken_back() -> None:
+    """An order of an earlier leadership was done and not reported yet, and one of its learners leads by now."""
+    cluster = Cluster(3, decides=False)
+    group = cluster.groups[1]
+    group.order(ChangeMembers((1,), (2, 3), (1,)))
+    cluster.report_all()
+    group.order(ChangeMembers((1, 2, 3), (), (1,)))
+    group.order(TransferLeader(2))
+    group.seen.clear()
+    done = start(cluster, ChangeReplicas(1, (1, 2, 3)))
+    cluster.live(2)
+    assert done == [False]
+    cluster.live(CATCH_UP_SECONDS + 5)
+    assert cluster.told() == []
+    assert cluster.voters() == [1, 2, 3]
 
 
 def test_an_order_that_is_refused_is_given_again() -> None:

@@ -80,7 +80,9 @@ class FakeGroup:
             self.refusals -= 1
             return Refused("not now")
         match message:
-            case ChangeMembers(voters, learners):
+            case ChangeMembers(voters, learners, before):
+                if {member.node for member in self.configuration.voters} != set(before):
+                    return Refused("other ones vote by now")
                 return self._change(voters, learners)
             case TransferLeader(node):
                 assert node in {member.node for member in self.configuration.voters}, "only a voter may lead"
@@ -284,7 +286,7 @@ class World:
 
 def _told(message: Any) -> str:
     match message:
-        case ChangeMembers(voters, learners):
+        case ChangeMembers(voters, learners, _):
             plus = "".join(f" n{node}?" for node in learners)
             return "members" + "".join(f" n{node}" for node in voters) + plus
         case TransferLeader(node):

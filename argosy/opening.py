@@ -8,33 +8,37 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from argosy.asynchronous import AsyncDatabase
     from argosy.blocking import Database
 
 
-class Opening:
-    """A database that is not open yet: enter it with `with` (`Database`) or `async with` (`AsyncDatabase`).
+Plain = TypeVar("Plain")
+Trio = TypeVar("Trio")
+
+
+class Opening(Generic[Plain, Trio]):
+    """What is not open yet: enter it with `with` (as `Plain`) or, under trio, with `async with` (as `Trio`).
 
     1. It is entered at most once, in one of the two forms.
     """
 
     def __init__(
         self,
-        blocking: "Callable[[], AbstractContextManager[Database]]",
-        asynchronous: "Callable[[], AbstractAsyncContextManager[AsyncDatabase]]",
+        blocking: Callable[[], AbstractContextManager[Plain]],
+        asynchronous: Callable[[], AbstractAsyncContextManager[Trio]],
     ) -> None:
         self._blocking = blocking
         self._asynchronous = asynchronous
-        self._entered: AbstractContextManager[Database] | AbstractAsyncContextManager[AsyncDatabase] | None = None
+        self._entered: AbstractContextManager[Plain] | AbstractAsyncContextManager[Trio] | None = None
 
     def _enter_once(self) -> None:
         if self._entered is not None:
-            raise RuntimeError("this was entered before: call argosy.open or argosy.connect again")
+            raise RuntimeError("this was entered before: call again what made it, and enter that")
 
-    def __enter__(self) -> "Database":
+    def __enter__(self) -> Plain:
         self._enter_once()
         self._entered = manager = self._blocking()
         return manager.__enter__()
@@ -45,7 +49,7 @@ class Opening:
         assert isinstance(self._entered, AbstractContextManager), "left in another form than it was entered"
         return self._entered.__exit__(kind, error, trace)
 
-    async def __aenter__(self) -> "AsyncDatabase":
+    async def __aenter__(self) -> Trio:
         self._enter_once()
         self._entered = manager = self._asynchronous()
         return await manager.__aenter__()
@@ -66,7 +70,7 @@ def open(
     tls_dir: str | PathLike[str] | None = None,
     insecure: bool = False,
     retention_seconds: float = 3_600.0,
-) -> Opening:
+) -> "Opening[Database, AsyncDatabase]":
     """The database in a directory, run by one node inside this process; made if it is absent.
 
     Without `listen` (`host:port`) nobody else reaches the node. With it, other nodes and clients do; `join`
@@ -82,7 +86,7 @@ def open(
     return Opening(lambda: open_blocking(place), lambda: open_trio(place))
 
 
-def connect(addresses: str, *, tls_dir: str | PathLike[str] | None = None) -> Opening:
+def connect(addresses: str, *, tls_dir: str | PathLike[str] | None = None) -> "Opening[Database, AsyncDatabase]":
     """A client of a cluster: `host:port` of any of its nodes, several separated by commas.
 
     `tls_dir` holds the cluster's CA, and this client's certificate and key. Raises, when entered,

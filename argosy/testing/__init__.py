@@ -1,6 +1,17 @@
 """A whole cluster inside one process, under a virtual clock: one seed, one history.
 
-    from argosy.testing.simulation import Simulation
+For programs that use Argosy, a cluster that fails on command (tests/argosy/test_booking.py is a whole example):
+
+    with argosy.testing.cluster(nodes=3, seed=7) as c:            # `async with` gives the form for trio
+        c.database[b"k"] = b"v"
+        c.partition({1}, {2, 3})
+        c.crash(c.leader(b"k"))
+        c.run_for(5.0)                                            # simulated seconds; they take no time
+        assert c.database[b"k"] == b"v"
+
+    argosy.testing.run(main, nodes=3, seed=7)                     # `await main(c)`; trio.sleep is simulated too
+
+and for Argosy itself, faults and load that are drawn from the seed:
 
     Simulation(seed=8271, workload="bank", seconds=30).run()      # raises Violation if a promise is broken
 
@@ -14,6 +25,7 @@ lies outside is simulated, each by one file:
     faults            faults.py      a schedule drawn from the seed up front; also an operator's splits and moves
                       nemesis.py     what each one does; all is undone at the end
     load              workloads.py   bank, registers, lists: prepare, step, finish, check
+    a user's program  commands.py    what may be done to a cluster; plain.py and virtual.py are its two forms
 
 What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards (linear.py:
 single keys are linearizable; serial.py: transactions are strictly serializable).
@@ -26,3 +38,55 @@ Left out: torn or wrong bytes on disk (the real journal has its own tests), cloc
 and clients that die (their transactions live at a coordinator's node, which does crash).
 Read next: argosy/testing/simulation.py.
 """
+
+import importlib
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from argosy.opening import Opening
+from argosy.testing.linear import Violation
+from argosy.testing.plain import SimulatedCluster, open_plain
+
+if TYPE_CHECKING:
+    from argosy.testing.virtual import AsyncSimulatedCluster
+
+__all__ = ["AsyncSimulatedCluster", "SimulatedCluster", "Violation", "cluster", "run"]
+
+T = TypeVar("T")
+
+
+def cluster(nodes: int = 3, seed: int = 0) -> "Opening[SimulatedCluster, AsyncSimulatedCluster]":
+    """A simulated cluster, all of it in this process: enter it with `with` or, under trio, with `async with`.
+
+    The same seed and the same program give the same history. Its time passes only while calls wait for it: within
+    `run_for`, and until the answer is there. Under an ordinary `trio.run`, `trio.sleep` and time-outs still take real
+    time, in which the cluster stands still; `run` makes them simulated.
+    Raises `Violation` at the end of the block (unless that raises by itself) if the database broke a promise.
+    """
+
+    def asynchronous() -> "AbstractAsyncContextManager[AsyncSimulatedCluster]":
+        from argosy.testing.formed import Formed
+        from argosy.testing.virtual import open_trio
+
+        return open_trio(Formed(nodes, seed))
+
+    return Opening(lambda: open_plain(nodes, seed), asynchronous)
+
+
+def run(main: "Callable[[AsyncSimulatedCluster], Awaitable[T]]", *, nodes: int = 3, seed: int = 0) -> T:
+    """`trio.run` of `main(cluster)`, all of it in simulated time: returns what `main` returned.
+
+    `trio.sleep`, `trio.move_on_after` and which task comes first belong to the history that the seed replays. What
+    waits for the real world (threads, sockets) does not: simulated time goes on meanwhile.
+    """
+    from argosy.testing.virtual import run_virtual
+
+    return run_virtual(main, nodes, seed)
+
+
+def __getattr__(name: str) -> Any:
+    """The form for trio is imported when it is first named: trio takes a while."""
+    if name == "AsyncSimulatedCluster":
+        return importlib.import_module("argosy.testing.virtual").AsyncSimulatedCluster
+    raise AttributeError(f"module 'argosy.testing' has no attribute {name!r}")

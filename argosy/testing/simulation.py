@@ -129,7 +129,7 @@ class Simulation:
 
     def run(self) -> "Simulation":
         """From the first node to the last check."""
-        self._form()
+        self.form()
         self._split()
         self.nemesis.begin()
         self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
@@ -184,7 +184,7 @@ class Simulation:
 
     # -- nodes -----------------------------------------------------------------------------------------------------
 
-    def _form(self) -> None:
+    def form(self) -> None:
         """The first node begins the cluster, the others join it."""
         first, *others = self.cluster.nodes
         start = beginning(CLUSTER, first.address, draw_rules(self.world.seed))

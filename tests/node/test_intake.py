@@ -187,8 +187,7 @@ def test_an_order_that_was_decided_by_what_had_been_changes_nothing(before):
     desk = Desk()
     desk.groups[5] = stage = Stage(3).serve().group
     desk.take(request(1, message=ChangeMembers((11,), (), before)))
-    why = f"group 7: its voters are on nodes [11, 12, 13] by now, not on {list(before)}"
-    assert desk.replies == {1: Refused(why)}
+    assert "are on nodes [11, 12, 13] by now" in desk.replies[1].why
     assert stage.raft.configuration.version == 1
 
 

@@ -24,7 +24,7 @@ class Formed(Simulation):
         self.cluster.note = self.notes.append
         self.world.network.ways = NEAR
         self.operator.database.seconds = 10.0
-        self._form()
+        self.form()
         self.put(b"first", b"row")
         assert self.world.run(60.0, self.spread), "every node becomes a voter of every group"
         self.do(self.operator.client.router.locate(USER + b"first", 5.0))  # and the client hears of it

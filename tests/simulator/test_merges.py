@@ -23,7 +23,7 @@ class Joined(Simulation):
     def __init__(self, seed: int) -> None:
         super().__init__(seed, "bank", nodes=3)
         self.world.network.ways = NEAR
-        self._form()
+        self.form()
         self.ask_until_done(lambda: SplitRange(USER + b"m"))
         self.until(lambda: len(self.groups()) == 2)
 

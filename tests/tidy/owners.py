@@ -10,13 +10,21 @@ OWNERS: dict[str, tuple[str, ...]] = {
     # third party
     "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py"),
     "cbor2": ("node/codec.py",),
-    "trio": ("node/drivers/*", "argosy/embedded.py", "argosy/remote.py", "argosy/parking.py", *COMMAND_LINE),
+    "trio": (
+        "node/drivers/*",
+        "argosy/embedded.py",
+        "argosy/remote.py",
+        "argosy/parking.py",
+        "argosy/testing/virtual.py",
+        *COMMAND_LINE,
+    ),
     "cryptography": ("node/tls.py", "node/certificates.py"),
     "sortedcontainers": ("node/*", "ranges/*", "txn/*", "argosy/testing/*"),
     "structlog": COMMAND_LINE,
     "click": COMMAND_LINE,
     "rich": COMMAND_LINE,
     "airportsdata": ("bench/*",),
+    "pytest": ("argosy/plugin.py",),
     # sockets
     "socket": ("node/link.py", "node/sockets.py", "bench/*"),
     "select": (),

@@ -9,7 +9,7 @@ import argosy
 import argosy.testing
 from node.flow import Sleep
 from ranges.keys import USER
-from ranges.placement.messages import ListRanges
+from ranges.placement.messages import ClusterStatus, ListRanges
 
 
 @pytest.fixture
@@ -47,6 +47,13 @@ def test_it_begins_with_every_node_in_use(c):
         assert c.database["k"] == b"%d" % first
         c.restart(second)
         c.run_for(3.0)
+
+
+def test_it_waits_until_its_ranges_are_spread_however_long_that_takes(monkeypatch):
+    monkeypatch.setattr("argosy.testing.formed.REST_SECONDS", 0.0)
+    with argosy.testing.cluster(nodes=5, seed=7) as c:
+        status = c._formed.run(c._formed.core.router.control(ClusterStatus(), 5.0))
+    assert (status.healthy, status.failures, status.nodes) == (True, 1, 5)
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 5])

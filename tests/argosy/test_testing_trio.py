@@ -214,8 +214,9 @@ def test_what_main_raises_comes_out_of_run():
         argosy.testing.run(main)
 
 
-async def test_trio_draws_its_lots_by_itself_again_afterwards():
+async def test_trio_draws_its_lots_by_itself_again_afterwards(monkeypatch):
     lots = trio._core._run
+    monkeypatch.setattr(lots, "_ALLOW_DETERMINISTIC_SCHEDULING", False)  # Hypothesis has set it
     before = lots._r.getstate(), lots._ALLOW_DETERMINISTIC_SCHEDULING
     async with argosy.testing.cluster(seed=1) as c:
         await c.run_for(1.0)

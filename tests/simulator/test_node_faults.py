@@ -136,7 +136,7 @@ def test_nobody_is_lost_while_another_node_is_down_or_alone_knows_a_group(formed
 
 def test_the_only_voter_is_never_lost() -> None:
     young = Simulation(1, nodes=3, clients=0)
-    young._form()
+    young.form()
     assert not young.cluster.may_lose(young.cluster.nodes[0], 1)
 
 

@@ -20,7 +20,9 @@ FORMAT_VERSION = 1
 IDENTITY_BYTES_MAX = 1 << 20
 CLUSTER_BYTES = 16
 _MAGIC = b"argosy identity\n"
-_NAMES = frozenset({"lock", "identity", "journal", "state", "journal.id", "state.id"})
+_RECOVERING = "recovering"
+_RECOVERED = "recovered-"  # what stood here before a recovery, for people
+_NAMES = frozenset({"lock", "identity", "journal", "state", "journal.id", "state.id", _RECOVERING})
 
 _opened: "weakref.WeakSet[Directory]" = weakref.WeakSet()
 
@@ -93,6 +95,32 @@ class Directory:
                 "use another directory, or remove this one if its node is not needed any more"
             )
 
+    # -- recovery of a lost majority (node/recovery.py) ------------------------------------------------------------
+
+    def recovering(self) -> bytes | None:
+        """The plan whose steps were begun here and not finished, None if there is none."""
+        try:
+            return (self.path / _RECOVERING).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def begin_recovery(self, plan: bytes, name: str, before: bytes) -> None:
+        """Keep what stood here `before` for people; from then on the folder does not start until `end_recovery`."""
+        write_whole(self.path, f"{_RECOVERED}{name}.json", before)
+        write_whole(self.path, _RECOVERING, plan)
+
+    def enter_cluster(self, cluster: bytes, routes: tuple[tuple[int, str], ...]) -> None:
+        """The node belongs to another cluster from now on, as the same node: nobody of the old one talks to it."""
+        assert self.identity is not None and self.recovering() is not None, "only within a recovery"
+        identity = replace(self.identity, cluster=cluster, routes=routes)
+        write_whole(self.path, "identity", _pack(identity))
+        self.identity = identity
+
+    def end_recovery(self) -> None:
+        """All steps are done: the folder may start."""
+        (self.path / _RECOVERING).unlink()
+        sync_folder(self.path)
+
     def close(self) -> None:
         """Let another process open it."""
         if self._lock >= 0:
@@ -109,7 +137,7 @@ def open_directory(path: str | Path) -> Directory:
     place = Path(path)
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = sorted(name for name in os.listdir(place) if name.removesuffix(".new") not in _NAMES)
+        found = sorted(name for name in os.listdir(place) if not _is_ours(name))
         if found:
             raise DirectoryError(f"{place} is not a node's directory: it holds {found[0]!r}; use an empty one")
         os.chmod(place, 0o700)
@@ -119,6 +147,10 @@ def open_directory(path: str | Path) -> Directory:
     try:
         _take(place, lock)
         directory = Directory(place, lock)
+        if directory.recovering() is not None:
+            raise DirectoryError(
+                f"recover was cut short in {place}: run `argosy recover apply --data {place}` again, with the same plan"
+            )
         identity = _read_identity(place)
         if identity is not None:
             directory.write_identity(replace(identity, life=identity.life + 1))
@@ -126,6 +158,33 @@ def open_directory(path: str | Path) -> Directory:
         os.close(lock)
         raise
     return directory
+
+
+def open_stopped(path: str | Path) -> Directory:
+    """Open the folder of a node that does not run, as it lies: nothing is made in it, and no life begins.
+
+    Raises `DirectoryError`: in use, not the folder of a node that has joined a cluster, or its identity is torn.
+    """
+    place = Path(path)
+    try:
+        lock = os.open(place / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise DirectoryError(f"{place} is not a node's directory: {error}") from error
+    try:
+        _take(place, lock)
+        directory = Directory(place, lock)
+        directory.identity = _read_identity(place)
+        if directory.identity is None or not directory.identity.cluster:
+            raise DirectoryError(f"{place} holds no node that has joined a cluster")
+    except BaseException:
+        os.close(lock)
+        raise
+    return directory
+
+
+def _is_ours(name: str) -> bool:
+    plain = name.removesuffix(".new")
+    return plain in _NAMES or (plain.startswith(_RECOVERED) and plain.endswith(".json"))
 
 
 def _take(place: Path, lock: int) -> None:
@@ -195,6 +254,11 @@ def write_whole(folder: Path, name: str, content: bytes) -> None:
     finally:
         os.close(file)
     os.replace(aside, folder / name)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names in this folder that came or went are durable."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(opened)

@@ -107,20 +107,9 @@ class Replicas:
                 widest = machine
 
     def _revive(self, number: int, applied: int, mark: bytes, log: Recovered) -> None:
-        """The state is ahead of the journal only where its rows came without a log: then the log begins anew there.
-
-        The journal may even hold another entry at that place, if the node died before it could note the new base.
-        """
+        """A replica whose mark is durable begins again."""
         replica, configuration, machine, start = decode_mark(mark)
-        base, entries = Position(*log.base), log.entries
-        anew = applied == start.index and _term_at(log, applied) != start.term
-        if base.index > applied or (applied > base.index + len(entries) and not anew):
-            raise DiskError(
-                f"the journal and the state of this directory do not belong together: of group {number} the state "
-                f"ends at {applied}, and the journal holds {base.index} to {base.index + len(entries)}; {RECOVER}"
-            )
-        if anew:
-            base, entries = start, []
+        base, entries, anew = joined(number, applied, start, log)
         hard = HardState(*log.hard)
         if hard.term < base.term:
             hard = HardState(base.term, 0, hard.commit)
@@ -260,6 +249,23 @@ class Replicas:
             self._host.touch(group)
             group.raft.step(Compact(kept))
             self._journal.cut(number, group.raft.log.base.index)
+
+
+def joined(number: int, applied: int, start: Position, log: Recovered) -> tuple[Position, Sequence[Entry], bool]:
+    """(base, entries, whether the log begins anew) of a group whose state ends at `applied`, with the base `start`.
+
+    The state is ahead of the journal only where its rows came without a log: then the log begins anew there. The
+    journal may even hold another entry at that place, if the node died before it could note the new base.
+    Raises `DiskError` where they do not belong together.
+    """
+    base, entries = Position(*log.base), log.entries
+    anew = applied == start.index and _term_at(log, applied) != start.term
+    if base.index > applied or (applied > base.index + len(entries) and not anew):
+        raise DiskError(
+            f"the journal and the state of this directory do not belong together: of group {number} the state "
+            f"ends at {applied}, and the journal holds {base.index} to {base.index + len(entries)}; {RECOVER}"
+        )
+    return (start, (), True) if anew else (base, entries, False)
 
 
 def _term_at(log: Recovered, index: int) -> int | None:

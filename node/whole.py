@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from node.directory import write_whole
+from node.directory import sync_folder, write_whole
 from node.errors import RECOVER, DiskError
 from node.pages import Torn, check_pages
 
@@ -55,7 +55,7 @@ def bind(path: Path, known: bytes, environment: Any, database: Any = None) -> No
         found = os.urandom(ID_BYTES)
         with environment.begin(write=True, db=database) as transaction:
             transaction.put(ID_KEY, found)
-    _sync_folder(path)  # the file's own name must be durable before anything says that it was there
+    sync_folder(path)  # the file's own name must be durable before anything says that it was there
     try:
         write_whole(path.parent, id_path(path).name, found)
     except OSError as error:
@@ -72,11 +72,3 @@ def _known(path: Path) -> bytes:
     if len(found) != ID_BYTES:
         raise DiskError(f"{id_path(path)} is torn or foreign: it has {len(found)} bytes; {RECOVER}")
     return found
-
-
-def _sync_folder(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

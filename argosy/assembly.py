@@ -7,6 +7,7 @@ their host here. Does not own the directory on disk, links or drivers. Read next
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import ranges.renewal  # noqa: F401  (registers what a recovery puts at the end of a range's log)
 from node.config import Settings
 from node.host import Host
 from node.machine import Machine

@@ -367,6 +367,17 @@ class RangeMachine:
             self.memory.raise_low(tick)
         return self._wake_sleepers()
 
+    def renew(self, span_version: int, end: bytes, ended: int) -> None:
+        """Inside apply: begin again after a recovery (ranges/renewal.py), in no merge, ending at `end`."""
+        assert span_version > self.span_version, "a span version rises"
+        assert self.start < end <= self.end, "a recovery makes no range longer"
+        self.span_version, self.end = span_version, end
+        self.frozen = self.heir = 0
+        self.ended = max(self.ended, ended)
+        self._mark = None
+        self._sampler = None
+        self._right = None
+
     def _wake_sleepers(self) -> Sequence[Hashable]:
         """Who is parked, to meet M1; those parked on pending writes are woken as these are released."""
         if self.memory is None:

@@ -211,6 +211,19 @@ class KeyRows:
                 found = key
         return None, found
 
+    def newest(self, first: bytes, last: bytes) -> int:
+        """The largest timestamp in any row with first <= head < last; reads all of them."""
+        found = 0
+        for _, tail, row in self.view.scan(first, last):
+            kind = tail[0]
+            if kind == VERSION_KIND:
+                found = max(found, version_commit(tail))
+            elif kind == INTENT_KIND:
+                found = max(found, intent_start(row), intent_commit(row))
+            else:  # a verdict or a bar
+                found = max(found, *(int.from_bytes(row[place : place + 8], "big") for place in range(0, len(row), 8)))
+        return found
+
     # -- changing (only from inside apply) -------------------------------------------------------------------------
 
     def put_version(self, head: bytes, commit: int, name: bytes, value: bytes | None) -> None:

@@ -57,10 +57,11 @@ Where to read what
 `picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
 `driver`, `merger`, `orders`    how moves are carried out; what people may order
 `reporter`, `holdings`          every node's side
+`held`, `recovery`, `tiles`     a lost majority, offline; `recovered` is what group 0 hears of it
 
 Left out
 --------
 Balancing by load: leaders and replicas are spread by number; a range's load is
-known and splits it, if rules say so, but does not move it. Samples of wall time for "as of a time". Repair of a range
-whose majority is lost, which must be a loud and explicit command.
+known and splits it, if rules say so, but does not move it. Samples of wall time for "as of a time". A range, or
+group 0, of which no survivor holds a replica: it cannot begin again.
 """

@@ -42,6 +42,7 @@ from ranges.placement.messages import (
     TicksAre,
 )
 from ranges.placement.picture import CONTROL_GROUP, NodeView, Picture
+from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, take_report
 from ranges.placement.routes import Placed, Routes
 from ranges.placement.rows import CATALOG_FIRST, CATALOG_LAST, NodeRow, Rows
@@ -118,7 +119,7 @@ class Catalog:
     def admit(self, request: Request, now: float) -> Proposal | Answer | Wait:
         """Every command that is well-formed goes into the log; what it finds there decides."""
         self.now = now
-        if type(request.message) not in _COMMANDS:
+        if type(request.message) not in _COMMANDS or type(request.message) is Recovered:
             return Answer(Refused(f"group 0 knows no command {type(request.message).__name__}"))
         return Proposal(b"")
 
@@ -252,6 +253,12 @@ class Catalog:
                 self.memory.window.raise_ceiling(message.ceiling)
         return Applied(Done(), wakes=(WINDOW,))
 
+    def _take_recovered(self, message: Recovered) -> Applied:
+        self.ids = take_recovered(message, self._rows, self.merges)
+        for node in sorted(self.nodes.keys() & set(message.lost)):
+            self._put_node(replace(self.nodes[node], state="removed"))
+        return Applied(Done())
+
     def _put_descriptors(self, message: PutDescriptors) -> Applied:
         rows = sorted(
             (Placed(*pair) for pair in zip(message.descriptors, message.next_replicas, strict=True)),
@@ -379,6 +386,7 @@ _COMMANDS: dict[type, Callable[[Catalog, Any], Applied]] = {
     EndMerge: Catalog._end_merge,
     ExtendWindow: Catalog._extend_window,
     PutDescriptors: Catalog._put_descriptors,
+    Recovered: Catalog._take_recovered,
 }
 
 _QUERIES: dict[type, Callable[[Catalog, Any], Answer | Wait]] = {

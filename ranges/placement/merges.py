@@ -6,6 +6,7 @@ Does not own whether a merge came about: the left side's log says that (ranges/m
 ranges/placement/merger.py.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from node.codec import message
@@ -88,3 +89,15 @@ class Merges:
         self._rows.put_merged(merge)
         self.merged.add(merge.right)
         return Done(), merge
+
+    def begin_again(self, merged: Iterable[int], under_way: Iterable[Merge]) -> None:
+        """After a recovery: these groups are no more, and no other merges than these have begun and not ended."""
+        for each in self.under_way.values():
+            self._rows.delete_merge(each)
+        self.under_way = {}
+        for group in merged:
+            self._rows.put_merged(Merge(0, 0, group))
+            self.merged.add(group)
+        for each in under_way:
+            self._rows.put_merge(each)
+            self.under_way[each.merge] = each

@@ -77,6 +77,10 @@ class Rows:
         assert cluster is not None, "the catalog's rows begin with the cluster's id"
         return cluster
 
+    def put_cluster(self, cluster: bytes) -> None:
+        """Write the cluster's id."""
+        self._view.put(_CLUSTER, TAIL, cluster)
+
     def ceiling(self) -> int:
         """No tick at or above it was ever handed out."""
         return int.from_bytes(self._view.get(_CEILING, TAIL) or b"\x01")

@@ -9,7 +9,13 @@ from node.raft.messages import Configuration, Member
 from ranges.descriptor import Descriptor, Replica
 from ranges.keys import TICK
 from ranges.placement.catalog import WINDOW, Catalog
-from ranges.placement.config import RANGES_PER_REPORT_MAX, TICKS_PER_REQUEST_MAX, WINDOW_TICKS, WINDOW_TICKS_MAX
+from ranges.placement.config import (
+    RANGES_PER_REPORT_MAX,
+    TICKS_PER_REQUEST_MAX,
+    TOKEN_BYTES,
+    WINDOW_TICKS,
+    WINDOW_TICKS_MAX,
+)
 from ranges.placement.messages import (
     Allocated,
     AllocateGroup,
@@ -30,6 +36,8 @@ from ranges.placement.messages import (
     Ticks,
     TicksAre,
 )
+from ranges.placement.recovered import Recovered
+from ranges.placement.rows import Ids, Merge
 from tests.ranges.fakes import FakeView
 from tests.ranges.placement.world import CLUSTER, EVERYTHING, World, descriptor, joined
 
@@ -354,3 +362,35 @@ def test_nodes_are_listed_with_what_they_hold_and_lead() -> None:
     one, two = world.ask(ListNodes()).nodes
     assert (one.node, one.replicas, one.leaders, one.state, one.dead) == (1, 2, 1, "up", False)
     assert (two.node, two.replicas, two.leaders) == (2, 0, 0)
+
+
+# -- a recovery ------------------------------------------------------------------------------------------------------
+
+
+def replayed(world: World, message: Any) -> Any:
+    """As at a start: nobody leads yet."""
+    return world.catalog.apply(encode(message), None).reply
+
+
+def test_a_recovered_cluster_goes_on_above_everything_and_without_the_lost() -> None:
+    world = World()
+    for token in (b"2" * TOKEN_BYTES, b"3" * TOKEN_BYTES):
+        replayed(world, Join(token, "host2:1", ()))
+    replayed(world, Recovered(b"n" * 16, (2, 9), 5_000, (40, 50, 60), (7,), ((3, 1, 8),)))
+    for catalog in (world.catalog, Catalog(world.view)):  # as it is, and as the next start finds it
+        assert {node: row.state for node, row in catalog.nodes.items()} == {1: "up", 2: "removed", 3: "up"}
+        assert catalog.ids == Ids(40, 50, 60)
+        assert catalog.is_removed(7, 1, 1)
+        assert list(catalog.merges.under_way.values()) == [Merge(3, 1, 8)]
+    world.lead(9)
+    assert world.ask(Ticks(1)) == TicksAre(5_000 * TICK)
+    fresh = world.ask(Join(b"4" * TOKEN_BYTES, "host4:1", ()))
+    assert (fresh.cluster, fresh.node) == (b"n" * 16, 40)
+
+
+def test_nobody_may_order_a_recovery() -> None:
+    world = World()
+    world.catalog.lead(1)
+    message = Recovered(b"n" * 16, (2,), 5_000, (40, 50, 60), (), ())
+    outcome = world.catalog.admit(Request(0, 1, 0, 0, encode(message), message, 0.0), 0.0)
+    assert type(outcome) is Answer and type(outcome.reply) is Refused

@@ -88,7 +88,10 @@ class Connection:
     def no_answer(self) -> Exception:
         """What to raise when nothing came back from group 0."""
         if self._met:
-            return Unavailable(f"group 0 of the cluster at {self.addresses} does not answer: is a majority running?")
+            return Unavailable(
+                f"group 0 of the cluster at {self.addresses} does not answer: is a majority running? "
+                "If it never comes back, see `argosy recover`"
+            )
         return AddressError(f"no node answers at {self.addresses}: {self.links.trouble or 'silence'}")
 
     def control(self, message: Any, seconds: float) -> Flow[Any]:

@@ -156,4 +156,56 @@ def move(range_: int, node: int, source: int | None, address: str, tls_dir: str 
     orders.move(orders.Session(address, tls_dir, as_json), range_, node, source)
 
 
+@main.group(short_help="Begin again after a majority is lost for ever.")
+def recover() -> None:
+    """Begin again after a majority of some range's nodes is lost for ever. This loses acknowledged writes.
+
+    \b
+    Stop all nodes that are left. Then:
+      argosy recover collect --data DIR --output node3.json     on each machine but one
+      argosy recover plan --data DIR --collected node3.json --lost 1,2 --output plan.json
+      argosy recover apply --data DIR plan.json                 for each node that is left
+    and start them as always. The lost nodes must never be started again.
+    """
+
+
+@recover.command()
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, file_okay=False), help="A stopped node's directory."
+)
+@click.option("--output", required=True, type=click.Path(dir_okay=False), help="The file to write.")
+def collect(data: str, output: str) -> None:
+    """Write what a stopped node holds into a file, for `plan` on another machine. Changes nothing."""
+    from argosy.cli.recover import write_collected
+
+    write_collected(data, output)
+
+
+@recover.command()
+@click.option(
+    "--data", multiple=True, type=click.Path(exists=True, file_okay=False), help="A stopped node's directory."
+)
+@click.option("--collected", multiple=True, type=click.Path(exists=True, dir_okay=False), help="What `collect` wrote.")
+@click.option("--lost", required=True, help="NODE[,NODE…]: the nodes that never come back.")
+@click.option("--output", required=True, type=click.Path(dir_okay=False), help="The plan's file.")
+def plan(data: tuple[str, ...], collected: tuple[str, ...], lost: str, output: str) -> None:
+    """Decide from which replica each range begins again, and show what that costs. Changes nothing."""
+    from argosy.cli.recover import write_plan
+
+    write_plan(data, collected, lost, output)
+
+
+@recover.command()
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, file_okay=False), help="A stopped node's directory."
+)
+@click.option("--yes-lose-writes", "sure", is_flag=True, help="Do not ask.")
+@click.argument("plan_", metavar="PLAN", type=click.Path(exists=True, dir_okay=False))
+def apply(data: str, sure: bool, plan_: str) -> None:
+    """Carry the plan out in one directory; again, if it was cut short."""
+    from argosy.cli.recover import apply_plan
+
+    apply_plan(data, plan_, sure)
+
+
 main.add_command(cert)

@@ -67,7 +67,7 @@ def status(session: Session) -> bool:
     for count, text in (
         (len(found.dead), f"dead nodes: {', '.join(map(str, found.dead))}"),
         (len(found.draining), f"draining nodes: {', '.join(map(str, found.draining))}"),
-        (found.stopped, f"{found.stopped} ranges have no live majority"),
+        (found.stopped, f"{found.stopped} ranges have no live majority; if it never comes back, see `argosy recover`"),
         (found.short, f"{found.short} ranges have fewer live voters than wanted"),
         (found.leaderless, f"{found.leaderless} ranges have no known leader"),
         (found.moving, f"{found.moving} moves are under way"),

@@ -36,7 +36,8 @@ class Client:
     1. A copy leaves at most once. One that never left is answered with `NotLeader`, which is definite; one that left
        on a link that is gone is silence.
     2. All ticks that are asked for in one step of one node are one message, which leaves in that step (O3).
-    3. `local`, if not 0, is the node in this very process: what is sent to it goes over `LOCAL_LINK`, always there.
+    3. It stays with the cluster that it met first: what it knows of ticks and routes is of no other.
+    4. `local`, if not 0, is the node in this very process: what is sent to it goes over `LOCAL_LINK`, always there.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Client:
             if kind is Frame:
                 self._on_frame(event, effects)
             elif kind is LinkUp:
-                self._on_link_up(event)
+                self._on_link_up(event, effects)
             else:
                 assert kind is LinkDown, f"a client was told {event!r}, which is none of its events"
                 self._on_link_down(event)
@@ -145,8 +146,12 @@ class Client:
             self.flows.replied(each, mine)
             place += count
 
-    def _on_link_up(self, event: LinkUp) -> None:
+    def _on_link_up(self, event: LinkUp, effects: Effects) -> None:
         hello, link = event.hello, event.link
+        self.cluster = self.cluster or hello.cluster
+        if hello.cluster != self.cluster:
+            effects.hangups.append(link)
+            return
         self.directory.learn_addresses(((hello.node, hello.address),))
         self.directory.learn_control(hello.routes)
         self._link_of[hello.node] = link

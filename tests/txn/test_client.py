@@ -32,8 +32,8 @@ class Played:
         self.now += after
         return self.client.step(self.now, events)
 
-    def up(self, node: int, link: int) -> Effects:
-        return self.step(LinkUp(link, Hello(Role.NODE, b"", node, 1, dict(ROUTES)[node], ROUTES)))
+    def up(self, node: int, link: int, cluster: bytes = b"") -> Effects:
+        return self.step(LinkUp(link, Hello(Role.NODE, cluster, node, 1, dict(ROUTES)[node], ROUTES)))
 
 
 def reply(link: int, *rows) -> Frame:
@@ -157,10 +157,23 @@ def test_the_node_in_the_same_process_is_always_there():
 
 
 def test_a_client_says_what_it_knows_of_group_zero():
-    played = Played(cluster=b"c")
-    played.up(1, 11)
+    played = Played()
+    played.up(1, 11, b"c")
     hello = played.client.hello()
     assert (hello.role, hello.cluster, hello.routes) == (Role.CLIENT, b"c", ROUTES)
+
+
+def test_a_client_stays_with_the_cluster_that_it_met_first():
+    played = Played()
+    played.ask(1, 2)
+    assert not played.up(1, 11, b"c").hangups
+    effects = played.up(2, 12, b"d")
+    assert effects.hangups == [12] and not effects.sends
+    assert played.client.hello().cluster == b"c"
+    played.step(LinkDown(12, 2))
+    played.up(2, 13, b"c")
+    played.step(reply(11, (1, Done())), reply(13, (2, Done())))
+    assert played.told == [(Done(), Done())]
 
 
 def test_an_error_of_a_flow_is_its_callers():

@@ -11,7 +11,8 @@ from argosy import remote
 from argosy.cli import main
 from bench.cluster import Cluster, wait_for
 from node.directory import open_stopped
-from ranges.placement.messages import ClusterStatus, StatusIs
+from ranges.placement.messages import ClusterStatus, Rules, SetRules, StatusIs
+from tests.live.test_cluster import Writer, wait_for_progress
 
 ROWS = {b"%04d" % number: b"value %d" % number for number in range(1000)}
 SURVIVOR, RETURNING = 2, 1
@@ -107,3 +108,45 @@ def test_a_lost_node_that_comes_back_is_refused(cluster):
     wait_for("the old node runs", speaks)
     with argosy.connect(living) as db:
         assert dict(db.scan()) == {**ROWS, b"new": b"1"}
+
+
+def test_two_of_five_begin_again_with_the_same_plan(tmp_path):
+    with Cluster(str(tmp_path)) as made:
+        made.start(5, Rules(replicas=5))
+        with argosy.connect(made.address()) as db:
+            db.batch(ROWS.items())
+        made.split_at([b"0500"])
+        made.wait_healthy(5)
+        writer = Writer(made.address(), b"writer")  # so that logs end at different places
+        writer.start()
+        wait_for_progress([writer])
+        for place in (1, 2, 3):
+            made.kill(place)
+        writer.stop.set()
+        writer.join()
+        made.kill(4)
+        made.kill(5)
+        folders = [made.folder / "n4", made.folder / "n5"]
+        lost = [node_at(made.folder / f"n{place}")[0] for place in (1, 2, 3)]
+        collected, plan = tmp_path / "n4.json", tmp_path / "plan.json"
+        order("collect", "--data", folders[0], "--output", collected)
+        names = ",".join(map(str, lost))
+        order("plan", "--data", folders[1], "--collected", collected, "--lost", names, "--output", plan)
+        for folder in folders:
+            order("apply", "--data", folder, "--yes-lose-writes", plan)
+        for place in (4, 5):
+            made.restart(place)
+        wait_for("group 0 answers", lambda: status(made))
+        with argosy.connect(made.address()) as db:
+            assert dict(db.scan("0", "1")) == ROWS
+            assert int(db[b"writer"]) <= writer.sent
+        made.order(SetRules(Rules(replicas=3)))
+        made.add_node()
+
+        def whole() -> bool:
+            found = status(made)
+            return found.healthy and min(len(row.descriptor.replicas) for row in made.ranges()) == 3
+
+        wait_for("three replicas of everything, on what were two survivors and a new node", whole, 120.0)
+        with argosy.connect(made.address()) as db:
+            assert dict(db.scan("0", "1")) == ROWS

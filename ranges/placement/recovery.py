@@ -31,7 +31,8 @@ What is lost: all that was acknowledged after the last entry of the chosen logs,
 then the history is not strictly serializable any more: ranges end at different moments, so of a transaction over
 several some writes may be there and others not. An intent whose verdict is lost is settled by the rules X of txn.
 
-Left out: a range, or group 0, of which no survivor holds a replica. Read next: ranges/placement/tiles.py.
+Left out: a range, or group 0, of which no survivor holds a replica. An intent in a log that lags by more than the
+retention, whose verdict has been collected elsewhere since: nothing settles it. Read next: ranges/placement/tiles.py.
 """
 
 from collections.abc import Collection, Sequence

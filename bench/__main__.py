@@ -107,5 +107,17 @@ def simulator(seconds: float, runs: int, profile: bool, as_json: bool) -> None:
     show(run(seconds, runs, profile), as_json)
 
 
+@main.command()
+@click.option("--nodes", default=100, type=click.IntRange(6, 1_000), help="Nodes, of which one dies.")
+@click.option("--ranges", default=100_000, type=click.IntRange(10, 1_000_000), help="Ranges.")
+@click.option("--mixed", is_flag=True, help="Replicas anywhere, so that each range has a placement of its own.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
+    """The placement policy alone: a node dies; rounds and moves until all is well, and what a round costs."""
+    from bench.policy import run
+
+    show(run(nodes, ranges, mixed), as_json)
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -27,8 +27,10 @@ How it works
 A report is a query: that a node lives costs no log entry. Liveness, sizes, leaders and what nodes hold live in leader
 memory and are told anew to each new leader, which knows from the `generation` in a report that it was not meant.
 
-Deciding costs as much as there are different placements, not as there are ranges: ten thousand ranges on the same
-three nodes are one cell of the picture. A move that is under way counts as done, so the next decision does not
+Deciding costs as much as there is to do, not as there are ranges: ten thousand ranges on the same three nodes are one
+cell of the picture, and cells are found by what is wrong with them: a node that has gone, a missing voter, a shared
+host, a leader with too much to lead. Pairs that may merge wait in the order in which they become cold.
+A move that is under way counts as done, so the next decision does not
 order it twice; after it the range rests until reports of it have come.
 
 Invariants
@@ -55,6 +57,7 @@ Where to read what
 `messages`, `forms`, `config`   the protocol, its limits, every constant
 `catalog`                       the machine; `rows`, `routes`, `merges`, `memory`, `oracle`, `status` are its parts
 `picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
+`cells`, `neighbours`           parts of the picture: ranges of like placement; pairs that may merge
 `driver`, `merger`, `orders`    how moves are carried out; what people may order
 `reporter`, `holdings`          every node's side
 `held`, `recovery`, `tiles`     a lost majority, offline; `recovered` is what group 0 hears of it

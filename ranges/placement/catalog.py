@@ -18,6 +18,7 @@ from node.machine import Answer, Applied, Machine, Proposal, Request, View, Wait
 from node.messages import Done, Refused
 from node.raft.membership import NOBODY, members
 from node.raft.messages import Configuration
+from ranges.placement.cells import CONTROL_GROUP
 from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, ORDER_SECONDS, WINDOW_TICKS_MAX
 from ranges.placement.memory import LeaderMemory
 from ranges.placement.merges import BeginMerge, EndMerge, Merges
@@ -41,7 +42,7 @@ from ranges.placement.messages import (
     Ticks,
     TicksAre,
 )
-from ranges.placement.picture import CONTROL_GROUP, NodeView, Picture
+from ranges.placement.picture import NodeView, Picture
 from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, take_report
 from ranges.placement.routes import Placed, Routes
@@ -170,11 +171,11 @@ class Catalog:
     def look(self) -> Picture:
         """The picture, with the nodes as they are now."""
         assert self.memory is not None, "only the leader knows who is alive"
-        self.picture.nodes = {
+        nodes = {
             row.node: NodeView(row.node, row.label("host"), row.state, self.memory.silent(row.node, self.now))
             for row in self.nodes.values()
         }
-        self.picture.cold = {group for group in self.picture.small if self.memory.is_cold(group, self.now)}
+        self.picture.see(nodes, self.now)
         return self.picture
 
     def is_removed(self, group: int, node: int, replica: int) -> bool:

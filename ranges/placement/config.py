@@ -35,6 +35,7 @@ REPLICA_GAP_PERCENT = 5  # two nodes' replicas differ by more than this, of the 
 LEADER_GAP_PERCENT = 10
 COLD_SECONDS = 600.0  # a range that was not split, written to or met for so long may merge
 MERGES_AT_ONCE = 1
+DIVISIONS_AT_ONCE = 2  # splits by load: each watches its range for some seconds first
 
 # Driver
 ORDER_SECONDS = 10.0  # for one order to a group's leader

@@ -5,13 +5,11 @@ shares a host or a group with whom. Does not own what is better than what (polic
 ranges/placement/policy.py.
 """
 
-from collections import Counter
-from itertools import combinations
-
+from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import PARTNERS_WANTED, TARGET_SILENT_SECONDS
 from ranges.placement.messages import MoveLeader
-from ranges.placement.moves import ChangeReplicas, MergeRanges, SplitLarge
-from ranges.placement.picture import CONTROL_GROUP, Cell, NodeView, Picture
+from ranges.placement.moves import ChangeReplicas, MergeRanges, SplitBusy, SplitLarge
+from ranges.placement.picture import NodeView, Picture
 
 
 def is_dead(view: NodeView, picture: Picture) -> bool:
@@ -34,18 +32,17 @@ class Draft:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.taken: set[int] = set()
+        views = [picture.nodes[node] for node in sorted(picture.nodes)]
         self._nodes = picture.members
         self._queues: dict[Cell, list[int]] = {}
-        self._sound: dict[int, list[Cell]] | None = None
-        self.targets = [view.node for view in _by_id(picture) if self._is_target(view)]
-        self._staying = {view.node for view in _by_id(picture) if view.state == "up" and not is_dead(view, picture)}
-        self.replicas: Counter[int] = Counter()
-        self.leaders: Counter[int] = Counter()
-        self.pairs: Counter[tuple[int, int]] = Counter()
-        self.partners: Counter[int] = Counter()
-        for cell, members in picture.cells.items():
-            self._count(cell, len(members))
-        self._forget_control()
+        self._sound: dict[int, list[Cell]] = {}
+        self._unsound: set[Cell] | None = None
+        self._heard = {view.node for view in views if view.silent < TARGET_SILENT_SECONDS}
+        self._staying = {view.node for view in views if view.state == "up" and not is_dead(view, picture)}
+        self.targets = [view.node for view in views if view.node in self._heard & self._staying]
+        self.index = picture.index
+        self._counts = self.index.counts.copy()
+        self.replicas, self.leaders = self._counts.replicas, self._counts.leaders
 
     # -- questions -------------------------------------------------------------------------------------------------
 
@@ -55,27 +52,22 @@ class Draft:
 
     def is_heard(self, node: int) -> bool:
         """The node has been heard lately, whatever its state."""
-        view = self.picture.nodes.get(node)
-        return view is not None and view.silent < TARGET_SILENT_SECONDS
+        return node in self._heard
 
     def has_majority(self, voters: tuple[int, ...]) -> bool:
         """Enough of them have been heard lately to agree on anything."""
-        return sum(self.is_heard(node) for node in voters) > len(voters) // 2
-
-    def host(self, node: int) -> str:
-        """What a node shares its fate with: its `host` label; nodes without one share with nobody."""
-        view = self.picture.nodes.get(node)
-        return (view.host if view else "") or f"node {node}"
+        return sum([node in self._heard for node in voters]) > len(voters) // 2
 
     def crowding(self, nodes: tuple[int, ...]) -> int:
         """How many of these nodes stand on a host that another of them stands on already."""
-        return len(nodes) - len({self.host(node) for node in nodes})
+        return len(nodes) - len({self.index.host(node) for node in nodes})
 
     def strangers(self, node: int, others: tuple[int, ...]) -> tuple[int, int]:
         """How many new partners a node makes: (those beyond what is wanted, for either side; all) (copysets)."""
-        fresh = [each for each in others if each != node and not self.pairs[_pair(node, each)]]
-        beyond = min(len(fresh), max(0, self.partners[node] + len(fresh) - PARTNERS_WANTED))
-        return beyond + sum(self.partners[each] >= PARTNERS_WANTED for each in fresh), len(fresh)
+        fresh = [each for each in others if each != node and not self._counts.pairs[_pair(node, each)]]
+        partners = self._counts.partners
+        beyond = min(len(fresh), max(0, partners[node] + len(fresh) - PARTNERS_WANTED))
+        return beyond + sum(partners[each] >= PARTNERS_WANTED for each in fresh), len(fresh)
 
     def best_target(self, keep: tuple[int, ...], learners: tuple[int, ...] = ()) -> int | None:
         """Where the next replica beside `keep` goes best: (crowding, learners first, strangers, fullness, id)."""
@@ -112,15 +104,41 @@ class Draft:
         busy = CONTROL_GROUP in self.picture.goals or CONTROL_GROUP in self.taken
         return None if busy else self.picture.cell(CONTROL_GROUP)
 
+    def unsound(self) -> set[Cell]:
+        """Cells of which something is to be repaired."""
+        if self._unsound is not None:
+            return self._unsound
+        index = self.index
+        found = self._unsound = set()
+        for node, cells in index.on.items():
+            if node not in self._staying:
+                found |= cells
+        for (voters, learners), cells in index.shapes.items():
+            if learners or voters != wanted_voters(self.picture.rules.replicas, self._nodes, voters):
+                found |= cells
+        return found
+
+    def crowded(self) -> list[Cell]:
+        """Cells of which replicas share a host although another host has room."""
+        index = self.index
+        hosts = {index.host(node) for node in self.targets}
+        return sorted([cell for taken, cells in index.crowded.items() if hosts - taken for cell in cells])
+
+    def can_change(self, cell: Cell) -> bool:
+        """Sound, and enough of its voters are heard."""
+        return self.is_sound(cell) and self.has_majority(cell.voters)
+
     def cells_on(self, node: int) -> list[Cell]:
-        """Sound cells that can agree on a change and have a voter on this node, as the picture had them."""
-        if self._sound is None:
-            self._sound = {}
-            for cell in sorted(self.picture.cells):
-                if self.is_sound(cell) and self.has_majority(cell.voters):
-                    for voter in cell.voters:
-                        self._sound.setdefault(voter, []).append(cell)
-        return self._sound.get(node, [])
+        """Cells that can be changed and have a voter on this node, as the picture had them."""
+        found = self._sound.get(node)
+        if found is None:
+            found = self._sound[node] = sorted(filter(self.can_change, self.index.on.get(node, ())))
+        return found
+
+    def may_split(self, group: int) -> bool:
+        """Nothing else is done with the group, and its members stay (traps 15)."""
+        cell = self.picture.cell(group)
+        return cell is not None and not cell.learners and group not in self.taken
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
@@ -135,10 +153,10 @@ class Draft:
         self._take(group, cell, cell._replace(leader=node))
         return MoveLeader(group, node)
 
-    def split(self, group: int) -> SplitLarge:
+    def split(self, group: int, busy: bool = False) -> SplitLarge | SplitBusy:
         """Decide that the group's range is split."""
         self.taken.add(group)
-        return SplitLarge(group)
+        return SplitBusy(group) if busy else SplitLarge(group)
 
     def merge(self, group: int, left: int, cell: Cell) -> MergeRanges:
         """Decide that the group's range joins its left neighbour."""
@@ -149,33 +167,8 @@ class Draft:
     def _take(self, group: int, cell: Cell, goal: Cell) -> None:
         self.taken.add(group)
         if group != CONTROL_GROUP:
-            self._count(cell, -1)
-            self._count(goal, 1)
-
-    def _count(self, cell: Cell, groups: int) -> None:
-        nodes = cell.voters + cell.learners
-        for node in nodes:
-            self.replicas[node] += groups
-        for pair in combinations(sorted(nodes), 2):
-            known = self.pairs[pair] > 0
-            self.pairs[pair] += groups
-            for node in pair:
-                self.partners[node] += (self.pairs[pair] > 0) - known
-        if cell.leader:
-            self.leaders[cell.leader] += groups
-
-    def _forget_control(self) -> None:
-        """Group 0 counts for nobody: where it is says nothing of how full a node is."""
-        cell = self.picture.goals.get(CONTROL_GROUP) or self.picture.cell(CONTROL_GROUP)
-        if cell is not None:
-            self._count(cell, -1)
-
-    def _is_target(self, view: NodeView) -> bool:
-        return view.state == "up" and view.silent < TARGET_SILENT_SECONDS and not is_dead(view, self.picture)
-
-
-def _by_id(picture: Picture) -> list[NodeView]:
-    return [picture.nodes[node] for node in sorted(picture.nodes)]
+            self._counts.add(cell, -1)
+            self._counts.add(goal, 1)
 
 
 def _pair(one: int, other: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
 from ranges.descriptor import Descriptor
 from ranges.directory import Directory
 from ranges.placement.catalog import Catalog
+from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import (
     ASK_SECONDS,
     CATCH_UP_ENTRIES,
@@ -40,9 +41,8 @@ from ranges.placement.messages import (
     PutDescriptors,
     SplitRange,
 )
-from ranges.placement.moves import ChangeReplicas, MergeRanges, Move, SplitLarge, groups_of
+from ranges.placement.moves import ChangeReplicas, MergeRanges, Move, SplitBusy, SplitLarge, groups_of
 from ranges.placement.orders import checked
-from ranges.placement.picture import CONTROL_GROUP, Cell
 from ranges.placement.policy import decide
 from ranges.placement.routes import least_next_replica
 from ranges.placement.rows import Merge
@@ -160,6 +160,8 @@ class Driver:
                 return (yield from self._transfer(leadership, group, node))
             case SplitLarge(group, at):
                 return (yield from self._split(leadership, group, at))
+            case SplitBusy(group):
+                return (yield from self._split(leadership, group, None))
             case MergeRanges(group, left):
                 return (yield from self._merge(leadership, group, left))
 
@@ -325,7 +327,7 @@ def _goal(leadership: Leadership, move: Move) -> Cell | None:
             return Cell(voters, (), cell.leader if cell.leader in voters else 0)
         case MoveLeader(_, node):
             return cell._replace(leader=node)
-        case SplitLarge():
+        case SplitLarge() | SplitBusy():
             return cell
         case MergeRanges(_, left):
             return leadership.catalog.picture.cell(left)

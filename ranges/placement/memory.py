@@ -8,7 +8,7 @@ anew when they meet a leader of another generation. Does not own the durable cat
 from collections.abc import Callable, Iterable
 
 from node.messages import DropReplica
-from ranges.placement.config import COLD_SECONDS, PAUSE_SECONDS
+from ranges.placement.config import PAUSE_SECONDS
 from ranges.placement.messages import RangeReport, Report
 from ranges.placement.oracle import Window
 
@@ -37,16 +37,16 @@ class LeaderMemory:
         self._drops: dict[int, dict[int, int]] = {}
         self._stirred: dict[int, tuple[float, int, int]] = {}  # group -> when it was last, its span version, its size
 
-    def stir(self, report: RangeReport, now: float) -> None:
-        """A range's leader says something: the range is not cold if it is new, written to, or has another span."""
+    def stir(self, report: RangeReport, now: float) -> float:
+        """A range's leader says something: since when nothing has happened to the range, as this leadership knows.
+
+        Something has if the range is new here, is asked for anything, was written to, or has another span.
+        """
         known = (report.descriptor.span_version, report.size)
         before = self._stirred.get(report.descriptor.group)
         if before is None or report.load or known != before[1:]:
-            self._stirred[report.descriptor.group] = (now, *known)
-
-    def is_cold(self, group: int, now: float) -> bool:
-        """Nothing has happened there for long, as far as this leadership knows."""
-        return group in self._stirred and now - self._stirred[group][0] >= COLD_SECONDS
+            before = self._stirred[report.descriptor.group] = (now, *known)
+        return before[0]
 
     def hear(self, node: int, now: float) -> None:
         """The node has sent something."""

@@ -31,6 +31,16 @@ class SplitLarge:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitBusy:
+    """Move: split the group's range about the middle of what it is asked for, if there is one."""
+
+    group: int
+
+    def __str__(self) -> str:
+        return f"g{self.group} split by load"
+
+
+@dataclass(frozen=True, slots=True)
 class MergeRanges:
     """Move: the group's range joins its left neighbour, which `left` serves."""
 
@@ -41,7 +51,7 @@ class MergeRanges:
         return f"g{self.group} joins g{self.left}"
 
 
-Move = ChangeReplicas | SplitLarge | MoveLeader | MergeRanges
+Move = ChangeReplicas | SplitLarge | SplitBusy | MoveLeader | MergeRanges
 
 
 def groups_of(move: Move) -> tuple[int, ...]:

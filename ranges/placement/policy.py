@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import (
+    DIVISIONS_AT_ONCE,
     LEADER_GAP_PERCENT,
     LEADERS_MOVED_AT_ONCE,
     MERGES_AT_ONCE,
@@ -20,7 +22,7 @@ from ranges.placement.config import (
 )
 from ranges.placement.draft import Draft, is_dead
 from ranges.placement.moves import Move
-from ranges.placement.picture import CONTROL_GROUP, Cell, Picture
+from ranges.placement.picture import Picture
 
 
 def decide(picture: Picture) -> tuple[Move, ...]:
@@ -42,31 +44,36 @@ def repair(draft: Draft) -> Iterator[Move]:
     control = draft.free_control()
     if control is not None and (goal := _repaired(draft, control)) is not None:
         yield draft.place(CONTROL_GROUP, control, goal)
-    cells = [cell for cell in sorted(draft.picture.cells) if not draft.is_sound(cell)]
-    for cell in sorted(cells, key=lambda cell: (_spare(draft, cell), cell)):
+    for _, cell in sorted([(_spare(draft, cell), cell) for cell in draft.unsound()]):
         while (group := draft.free(cell)) is not None and (goal := _repaired(draft, cell)) is not None:
             yield draft.place(group, cell, goal)
 
 
 def split(draft: Draft) -> Iterator[Move]:
-    """Ranges stay small enough to move, and no range is too busy for one core."""
-    for group in sorted(draft.picture.large - draft.taken):
-        cell = draft.picture.cell(group)
-        if cell is not None and not cell.learners:
+    """Ranges stay small enough to move."""
+    for group in draft.picture.large:
+        if draft.may_split(group):
             yield draft.split(group)
 
 
+def divide(draft: Draft) -> Iterator[Move]:
+    """No range is asked for more than the rules want of one."""
+    for group in draft.picture.busy:
+        if draft.may_split(group):
+            yield draft.split(group, busy=True)
+
+
 def merge(draft: Draft) -> Iterator[Move]:
-    """Small, cold neighbours become one range, if all of their nodes are there: a merge needs every replica."""
+    """Small, cold neighbours become one range, while all nodes that hold anything are there and nothing is broken.
+
+    A merge needs every replica of both, and it is never urgent.
+    """
     picture = draft.picture
-    for group in sorted(picture.cold - draft.taken):
-        left = picture.lefts.get(group, 0)
-        if left not in picture.cold or left in draft.taken or group in draft.taken:
-            continue
-        if picture.facts(left).size + picture.facts(group).size >= picture.merge_bytes():
-            continue
-        cell, goal = picture.cell(group), picture.cell(left)
-        if cell is not None and goal is not None and all(_is_whole(draft, each) for each in (cell, goal)):
+    if draft.unsound() or not all(map(draft.is_heard, draft.index.on)):
+        return
+    for group in picture.cold():
+        left, cell = picture.neighbours.lefts[group], picture.cell(group)
+        if cell is not None and not {left, group} & draft.taken:
             yield draft.merge(group, left, cell)
 
 
@@ -75,8 +82,8 @@ def part(draft: Draft) -> Iterator[Move]:
     control = draft.free_control()
     if control is not None and (goal := _parted(draft, control)) is not None:
         yield draft.place(CONTROL_GROUP, control, goal)
-    for cell in sorted(draft.picture.cells):
-        while draft.crowding(cell.voters) and (group := draft.free(cell)) is not None:
+    for cell in draft.crowded():
+        while (group := draft.free(cell)) is not None:
             goal = _parted(draft, cell)
             if goal is None:
                 break
@@ -96,26 +103,27 @@ def spread_leaders(draft: Draft) -> Iterator[Move]:
     moved = True
     while moved:
         moved = False
-        for _, cell, node in _leader_choices(draft):
-            if counts[cell.leader] - counts[node] > gap and (group := draft.free(cell)) is not None:
-                moved = True
-                yield draft.lead(group, cell, node)
+        for leader, node in _leader_choices(draft, gap):
+            for cell in sorted(draft.index.led[leader, node]):
+                if counts[leader] - counts[node] <= gap:
+                    break
+                if draft.can_change(cell) and (group := draft.free(cell)) is not None:
+                    moved = True
+                    yield draft.lead(group, cell, node)
 
 
 # In this order, because: lost replicas are what one more death turns into lost keys; a large range is slow to move,
-# so it is split before it moves; hosts are about safety, evenness only about speed. Leaders, who go where replicas
-# are, come last and cost nothing, so they have a room of their own. Merges wait until all else is well.
+# so it is split before it moves; a busy one is watched for some seconds before it is known where to split it, if at
+# all, so these never take all of the room; hosts are about safety, evenness only about speed. Leaders, who go where
+# replicas are, come last and cost nothing, so they have a room of their own. Merges wait until all else is well.
 RULES: tuple[tuple[Callable[[Draft], Iterator[Move]], int], ...] = (
     (repair, ORDERS_AT_ONCE),
     (split, ORDERS_AT_ONCE),
+    (divide, DIVISIONS_AT_ONCE),
     (part, ORDERS_AT_ONCE),
     (spread, ORDERS_AT_ONCE // 2),
     (merge, MERGES_AT_ONCE),
 )
-
-
-def _is_whole(draft: Draft, cell: Cell) -> bool:
-    return draft.is_sound(cell) and all(draft.is_heard(node) for node in cell.voters)
 
 
 def _spare(draft: Draft, cell: Cell) -> int:
@@ -223,16 +231,15 @@ def _spread_between(draft: Draft, source: int, target: int) -> Move | None:
     return None if best is None else draft.place(best[1], best[0][-1], best[2])
 
 
-def _leader_choices(draft: Draft) -> list[tuple[int, Cell, int]]:
-    """(minus the gap, cell, voter) of each voter that leads so much less than the cell's leader; the widest first."""
-    counts, targets = draft.leaders, set(draft.targets)
-    gap = _gap(counts, draft.targets, LEADER_GAP_PERCENT)
+def _leader_choices(draft: Draft, gap: int) -> list[tuple[int, int]]:
+    """(leader, another voter that leads so much less) where they share groups; the widest gap first."""
+    counts = draft.leaders
+    least = min([counts[node] for node in draft.targets], default=0)
+    leaders = [node for node in draft.targets if counts[node] - least > gap]
     choices = [
-        (counts[node] - counts[leader], cell, node)
-        for leader in draft.targets
-        for cell in draft.cells_on(leader)
-        if cell.leader == leader
-        for node in cell.voters
-        if counts[leader] - counts[node] > gap and node in targets
+        (counts[node] - counts[leader], leader, node)
+        for leader in leaders
+        for node in draft.targets
+        if counts[leader] - counts[node] > gap and (leader, node) in draft.index.led
     ]
-    return sorted(choices)
+    return [(leader, node) for _, leader, node in sorted(choices)]

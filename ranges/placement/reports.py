@@ -26,9 +26,9 @@ def take_report(report: Report, routes: Routes, picture: Picture, memory: Leader
         placed = routes.of_group(group)
         if placed is None:
             continue
-        memory.stir(each, now)
+        since = memory.stir(each, now)
         facts = Facts(each.term, report.node, each.size, each.load)
         if each.descriptor.span_version < placed.descriptor.span_version:
             known = picture.facts(group)  # it was split since: size and load are those of both sides
             facts = facts._replace(size=known.size, load=known.load)
-        picture.report(group, facts)
+        picture.report(group, facts, since)

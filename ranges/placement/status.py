@@ -6,10 +6,11 @@ Owns the reading of a picture for people. Decides nothing. Read next: ranges/pla
 from collections import Counter
 from collections.abc import Mapping
 
+from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import TARGET_SILENT_SECONDS
 from ranges.placement.draft import is_dead, wanted_voters
 from ranges.placement.messages import ListRanges, NodesAre, NodeStatus, RangesAre, RangeStatus, StatusIs
-from ranges.placement.picture import CONTROL_GROUP, Cell, Picture
+from ranges.placement.picture import Picture
 from ranges.placement.routes import Routes
 from ranges.placement.rows import NodeRow
 

@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from bench import policy
 from bench.processes import children, cpu_seconds, free_ports, resident_bytes
 from bench.report import Run, ratios, summary
 from bench.wire import Cut
@@ -73,3 +76,12 @@ def test_the_kernel_counts_children_too():
 
 def test_free_ports_are_different():
     assert len(set(free_ports(6))) == 6
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_policy_comes_to_rest_after_a_death_and_leaves_nothing_on_the_dead_node(mixed: bool):
+    before, after = policy.run(12, 300, mixed)
+    assert (before["ranges"], after["nodes"]) == (300, 12)
+    assert after["moves"] >= after["rounds"] // 10 > 0
+    least, most = after["replicas_per_node"]
+    assert 300 * 3 // 11 - 10 < least <= most < 300 * 3 // 11 + 10

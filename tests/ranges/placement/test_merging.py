@@ -79,7 +79,7 @@ def test_a_catalog_read_anew_knows_merges_and_who_is_no_more() -> None:
     assert not again.merges.under_way
     assert again.merges.merged == {2}
     assert again.ids == pair.catalog.ids
-    assert again.picture.lefts == {2: 1}
+    assert again.picture.neighbours.lefts == {2: 1}
 
 
 def test_what_is_left_of_a_merged_group_is_dropped() -> None:
@@ -94,9 +94,9 @@ def test_what_is_left_of_a_merged_group_is_dropped() -> None:
 
 def test_the_picture_follows_who_is_whose_neighbour() -> None:
     pair = Pair()
-    assert pair.catalog.picture.lefts == {2: 1}
+    assert pair.catalog.picture.neighbours.lefts == {2: 1}
     assert pair.merge() == [Done()]
-    assert pair.catalog.picture.lefts == {}
+    assert pair.catalog.picture.neighbours.lefts == {}
 
 
 # -- the driver --------------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def cold(sizes: tuple[int, ...] = (SMALL, SMALL), rules: Rules | None = None, no
     for group, size in enumerate(sizes, 1):
         toy.range(group, 1, 2, 3, leader=1 + group % 3, size=size)
         toy.picture.adjoin(group, group - 1)
-    toy.picture.cold = set(toy.picture.small)
+    toy.picture.see(toy.picture.nodes, COLD_SECONDS)
     return toy
 
 
@@ -269,7 +269,7 @@ def test_what_is_large_together_stays_apart(sizes: tuple[int, ...], rules: Rules
 def test_ranges_that_are_not_cold_stay_apart() -> None:
     for warm in (1, 2):
         toy = cold()
-        toy.picture.cold.discard(warm)
+        toy.picture.report(warm, Facts(9, 1 + warm % 3, SMALL, 0), since=1.0)
         assert decide(toy.picture) == ()
 
 
@@ -284,7 +284,6 @@ def test_nothing_merges_during_other_moves_of_either_side() -> None:
     for group in (1, 2):
         toy = cold()
         toy.picture.begin(group, None)
-        toy.picture.cold &= toy.picture.small
         assert decide(toy.picture) == ()
 
 
@@ -297,20 +296,15 @@ def test_nothing_merges_while_a_node_is_silent_or_members_are_missing() -> None:
     assert not any(isinstance(move, MergeRanges) for move in decide(toy.picture))
 
 
-def test_a_range_is_cold_when_nothing_has_happened_for_long() -> None:
+def test_something_has_happened_to_a_range_that_is_new_split_written_to_or_busy() -> None:
     memory, group = LeaderMemory(1, 1), FakeGroup(EVERYTHING, Configuration(1, 2, (Member(1, 1),)), 1)
-    assert not memory.is_cold(1, 1e9), "nobody has said anything of it to this leader"
-    memory.stir(group.report(5), 10.0)
-    memory.stir(group.report(5), 20.0)
-    assert not memory.is_cold(1, 9.0 + COLD_SECONDS)
-    assert memory.is_cold(1, 10.0 + COLD_SECONDS)
+    assert memory.stir(group.report(5), 10.0) == 10.0
+    assert memory.stir(group.report(5), 20.0) == 10.0
     group.descriptor = replace(group.descriptor, span_version=2)
-    memory.stir(group.report(5), 700.0)
-    assert not memory.is_cold(1, 710.0), "it was split"
-    memory.stir(group.report(6), 800.0)
-    assert not memory.is_cold(1, 700.0 + COLD_SECONDS), "it was written to"
-    memory.stir(replace(group.report(6), load=1), 900.0)
-    assert not memory.is_cold(1, 800.0 + COLD_SECONDS), "it is busy"
+    assert memory.stir(group.report(5), 700.0) == 700.0, "it was split"
+    assert memory.stir(group.report(6), 800.0) == 800.0, "it was written to"
+    assert memory.stir(replace(group.report(6), load=1), 900.0) == 900.0, "it is busy"
+    assert memory.stir(group.report(6), 910.0) == 900.0
 
 
 def test_cold_neighbours_merge_by_themselves() -> None:

@@ -64,6 +64,45 @@ def test_a_range_that_shrinks_on_nodes_that_all_leave_stays_with_one_that_is_hea
     assert cell.voters == (2,)
 
 
+EVENTS = st.tuples(st.sampled_from(("dies", "returns", "draining", "up", "removed", "silent")), st.integers(1, 12))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from(("", "", "a", "b", "c", "d")), min_size=5, max_size=12),
+    st.lists(st.tuples(st.sets(st.integers(0, 11), min_size=3, max_size=3), st.integers(0, 4000)), max_size=40),
+    st.lists(EVENTS, max_size=6),
+)
+def test_whatever_happens_to_nodes_all_comes_to_rest_again(
+    hosts: list[str], ranges: list[tuple[set[int], int]], events: list[tuple[str, int]]
+) -> None:
+    toy = Toy(len(hosts), Rules(split_bytes=3000, merge_bytes=1000), tuple(hosts))
+    for group, (places, size) in enumerate(ranges, 1):
+        voters = sorted({1 + place % len(hosts) for place in places})
+        toy.range(group, *voters, size=size)
+    toy.next_group = 100
+    toy.until_quiet()
+    for event, node in events:
+        node = 1 + node % len(hosts)
+        match event:
+            case "dies":
+                toy.dies(node)
+            case "returns" | "silent":
+                toy.node(node, hosts[node - 1], toy.picture.nodes[node].state, 0.0 if event == "returns" else 10.0)
+            case state:
+                toy.state(node, state)
+        toy.until_quiet()
+        for _ in range(3):
+            assert toy.step() == ()
+    targets = [view for view in toy.picture.nodes.values() if view.state == "up" and view.silent < 3]
+    free = {toy.picture.index.host(view.node) for view in targets}
+    for cell in toy.picture.cells:
+        taken = {toy.picture.index.host(node) for node in cell.voters}
+        stays = all(view.state == "up" and view.silent < 3 for view in map(toy.picture.nodes.__getitem__, cell.voters))
+        if stays and free - taken:
+            assert len(taken) == len(cell.voters), "no two replicas share a host while there is another"
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(3, 6), st.lists(st.tuples(st.integers(0, 19), st.integers(0, 5)), max_size=40))
 def test_a_healthy_cluster_ends_even(nodes: int, ranges: list[tuple[int, int]]) -> None:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from ranges.placement.cells import CONTROL_GROUP
 from ranges.placement.messages import MoveLeader, Rules
-from ranges.placement.moves import ChangeReplicas, Move
-from ranges.placement.picture import CONTROL_GROUP, Facts, NodeView, Picture
+from ranges.placement.moves import ChangeReplicas, MergeRanges, Move
+from ranges.placement.picture import Facts, NodeView, Picture
 from ranges.placement.policy import decide
 
 
@@ -19,7 +20,7 @@ class Toy:
             self.node(node, hosts[node - 1] if hosts else "")
 
     def node(self, node: int, host: str = "", state: str = "up", silent: float = 0.0) -> None:
-        self.picture.nodes[node] = NodeView(node, host, state, silent)
+        self.picture.see({**self.picture.nodes, node: NodeView(node, host, state, silent)}, self.picture.now)
 
     def state(self, node: int, state: str) -> None:
         self.node(node, self.picture.nodes[node].host, state, self.picture.nodes[node].silent)
@@ -69,6 +70,10 @@ class Toy:
         elif isinstance(move, MoveLeader):
             assert move.node in cell.voters, "only a voter may lead"
             self.leader(move.group, move.node)
+        elif isinstance(move, MergeRanges):
+            size = self.picture.facts(move.group).size + self.picture.facts(move.left).size
+            self.picture.forget(move.group)
+            self.leader(move.left, self.picture.facts(move.left).leader, size)
         else:
             half = self.picture.facts(move.group).size // 2
             self.leader(move.group, cell.leader, half)

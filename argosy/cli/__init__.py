@@ -114,6 +114,23 @@ def ranges(address: str, tls_dir: str | None, as_json: bool) -> None:
     orders.ranges(orders.Session(address, tls_dir, as_json))
 
 
+@main.command(short_help="Show the rules of placement, and change some.")
+@click.option("--replicas", type=int, help="Of each range: 1, 3, 5 or 7.")
+@click.option("--split-bytes", type=click.IntRange(min=0), help="Split larger ranges; 0: never.")
+@click.option("--split-load", type=click.IntRange(min=0), help="Split ranges with more requests a second; 0: never.")
+@click.option("--merge-bytes", type=click.IntRange(min=0), help="Merge cold neighbours that hold less; 0: never.")
+@click.option("--dead-seconds", type=click.FloatRange(min=1.0), help="A silent node counts as dead after so long.")
+@asks
+def rules(address: str, tls_dir: str | None, as_json: bool, dead_seconds: float | None, **given: int | None) -> None:
+    """Show the rules that the cluster places ranges by; each option changes one of them, for all."""
+    from argosy.cli import orders
+
+    changes = {name: value for name, value in given.items() if value is not None}
+    if dead_seconds is not None:
+        changes["dead_milliseconds"] = int(dead_seconds * 1000)
+    orders.rules(orders.Session(address, tls_dir, as_json), changes)
+
+
 @main.command(short_help="Split the range that holds KEY, at KEY.")
 @click.argument("key")
 @asks

@@ -4,7 +4,7 @@ Owns the forms of the answers. Does not own the messages (ranges/placement/messa
 cluster (argosy/remote.py). Read next: argosy/cli/shown.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import click
@@ -22,6 +22,8 @@ from ranges.placement.messages import (
     MoveReplica,
     NodeStatus,
     RangeStatus,
+    Rules,
+    SetRules,
     SplitRange,
     StatusIs,
 )
@@ -59,7 +61,7 @@ def status(session: Session) -> bool:
     if session.as_json:
         shown.print_json(
             {name: getattr(found, name) for name in StatusIs.__dataclass_fields__ if name != "rules"}
-            | {"rules": {name: getattr(found.rules, name) for name in type(found.rules).__dataclass_fields__}}
+            | {"rules": asdict(found.rules)}
         )
         return found.healthy
     click.echo(f"{'healthy' if found.healthy else 'NOT HEALTHY'}: {found.nodes} nodes, {found.ranges} ranges")
@@ -75,6 +77,29 @@ def status(session: Session) -> bool:
         if count:
             click.echo(text)
     return found.healthy
+
+
+def rules(session: Session, changes: dict[str, int]) -> None:
+    """Print the rules that the cluster follows; with changes, order them first."""
+    found: Rules = session.ask(ClusterStatus()).rules
+    if changes:
+        try:
+            found = replace(found, **changes)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        session.ask(SetRules(found))
+    if session.as_json:
+        shown.print_json(asdict(found))
+        return
+    never = "never"
+    rows = (
+        ("replicas", found.replicas, "of each range, as far as there are nodes"),
+        ("split bytes", shown.size_text(found.split_bytes) if found.split_bytes else never, "a larger range is split"),
+        ("split load", f"{found.split_load} requests/s" if found.split_load else never, "a busier range is split"),
+        ("merge bytes", shown.size_text(found.merge_bytes) if found.merge_bytes else never, "smaller neighbours join"),
+        ("dead after", shown.duration_text(found.dead_milliseconds), "a silent node's replicas move elsewhere"),
+    )
+    shown.console().print(shown.table("", ("rule", "value", "what it does"), rows))
 
 
 def nodes(session: Session) -> None:

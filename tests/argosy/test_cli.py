@@ -28,7 +28,7 @@ def test_what_does_not_exist_is_wrong_usage():
 
 
 @pytest.mark.parametrize(
-    "command", [("status",), ("nodes",), ("ranges",), ("split", "k"), ("merge", "k"), ("move", "1", "2")]
+    "command", [("status",), ("nodes",), ("ranges",), ("rules",), ("split", "k"), ("merge", "k"), ("move", "1", "2")]
 )
 def test_nobody_answers_is_told_in_one_line(command):
     result = run(*command, "--at", f"127.0.0.1:{free_ports(1)[0]}")
@@ -96,6 +96,24 @@ def test_status(address):
 def test_nodes(address):
     assert [row["address"] for row in asked(address, "nodes")] == [address]
     assert address in run("nodes", "--at", address).output
+
+
+def test_rules_are_shown_and_each_option_changes_one(address):
+    before = asked(address, "rules")
+    assert before == asked(address, "status")["rules"]
+    assert (before["split_load"], before["split_bytes"]) == (0, 64 << 20)
+    shown = run("rules", "--at", address).output
+    assert "64.0 MiB" in shown
+    assert "never" in shown
+    after = asked(address, "rules", "--split-load", "2500", "--dead-seconds", "90")
+    assert after == {**before, "split_load": 2500, "dead_milliseconds": 90_000} == asked(address, "rules")
+    assert "2500 requests/s" in run("rules", "--at", address).output
+    refused = run("rules", "--replicas", "4", "--at", address)
+    assert refused.exit_code == 1
+    assert refused.output == "Error: a group has 1, 3, 5 or 7 replicas, not 4\n"
+    assert asked(address, "rules") == after
+    undone = asked(address, "rules", "--split-load", "0", "--dead-seconds", "300")
+    assert undone == before
 
 
 def test_a_split_shows_in_ranges(address):

@@ -31,7 +31,7 @@ Where to read what
 `mvcc`        rows of a key: versions, intents, verdicts, bars
 `machine`     the gates of a range: epoch, L1 and L2, stamps; commands bring their own meaning
 `floors`      what only a leader remembers: floors and pending writes
-`sampler`     where a range's middle is
+`sampler`     where a range's middle is, of its bytes or of its load
 `admin`       commands that change a range itself: the split
 `merging`     and the merge of two neighbours, with the argument why it is right
 `directory`   cached routes

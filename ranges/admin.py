@@ -1,4 +1,4 @@
-"""Commands that change a range itself, by order of the placement driver; class tags 90 to 93.
+"""Commands that change a range itself, by order of the placement driver; class tags 90 to 93, and 89.
 
 Owns the split, and the question where to split. Does not own when (ranges/placement/policy.py) nor how the sides are
 told to the catalog (ranges/placement/driver.py). The merge is in ranges/merging.py. Read next: ranges/machine.py.
@@ -102,3 +102,26 @@ class FindSplitKey:
     def read(self, machine: RangeMachine, request: Request, now: float) -> Answer | Wait:
         """Leader memory is not touched."""
         return Answer(SplitKeyIs(machine.sample_split_key()))
+
+
+@message(89)
+@dataclass(frozen=True, slots=True)
+class FindLoadKey:
+    """Query: where half of the requests lie on each side. The first begins to watch them; ask until there is an answer.
+
+    -> SplitKeyIs | Refused, where no key divides them.
+    """
+
+    sort: ClassVar[str] = "query"
+    wants_tick: ClassVar[bool] = False
+
+    def within(self, start: bytes, end: bytes) -> bool:
+        """It asks for no key."""
+        return True
+
+    def read(self, machine: RangeMachine, request: Request, now: float) -> Answer | Wait:
+        """Leader memory is not touched."""
+        done, key = machine.sample_load_key(now)
+        if done and key is None:
+            return Answer(Refused(f"no key of group {machine.group} has enough of its requests on either side"))
+        return Answer(SplitKeyIs(key))

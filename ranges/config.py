@@ -27,6 +27,10 @@ TICK_RETRY_SECONDS = 0.1  # between two tries of a new leader to get L2's tick
 MARKED_SIZE_STEP_BYTES = 32 << 10  # a size that moved by less is not worth another mark
 SAMPLE_VISITS_MAX = 4_096  # rows that one call may look at to find where to split
 SAMPLE_MARKS = 64  # places remembered on such a walk
+LOAD_SAMPLES = 1_024  # requests remembered while a range is watched, from all of that time
+LOAD_SAMPLES_LEAST = 128  # fewer say nothing of where the middle is
+LOAD_WATCH_SECONDS = 3.0
+LOAD_SHARE_PERCENT = 25  # of the requests must lie wholly on either side, else a split is of no use
 
 assert KEY_BYTES_MAX + ROW_OVERHEAD_BYTES <= KEY_BYTES_LMDB_MAX, "a row's key must fit where rows are kept"
 assert VALUE_BYTES_MAX * 2 < ENTRY_BYTES_MAX, "an entry holds the largest value with room for its key and stamp"

@@ -21,7 +21,7 @@ from ranges.floors import LeaderMemory
 from ranges.keys import head
 from ranges.messages import Intent, NotYet, StaleSpan
 from ranges.mvcc import KeyRows
-from ranges.sampler import Sampler
+from ranges.sampler import Keyed, LoadSampler, Sampler
 
 _stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
 _mark = Struct(">QQQQQQQQHH")  # span version, closed, safe, size, the four of merges, lengths of start and end
@@ -101,8 +101,9 @@ class RangeMachine:
     """
 
     __slots__ = (
-        "_duties", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "absorbed", "closed",
-        "configuration", "end", "ended", "frozen", "group", "heir", "memory", "rows", "safe", "span_version", "start",
+        "_duties", "_load", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "absorbed", "asked",
+        "closed", "configuration", "end", "ended", "frozen", "group", "heir", "memory", "rows", "safe", "span_version",
+        "start",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +121,8 @@ class RangeMachine:
         self._settle = settle
         self._tick = tick
         self._duties: Sequence[Flow[Any]] = ()
+        self._load: LoadSampler | None = None
+        self.asked = 0  # requests that came to this replica while it led
         self.restore(mark)
 
     # -- the durable part --------------------------------------------------------------------------------------------
@@ -169,6 +172,19 @@ class RangeMachine:
             self._sampler = Sampler(self.rows.view, self.start, self.end)
         return self._sampler.step(self.rows.size)
 
+    def sample_load_key(self, now: float) -> tuple[bool, bytes | None]:
+        """Watch the requests for a while: (done, a key near their middle if there is a useful one)."""
+        watched = self._load = self._load or LoadSampler(now)
+        if not watched.is_done(now):
+            return False, None
+        self._load = None
+        return True, watched.middle(self.start, self.end)
+
+    def _count(self, message: Any) -> None:
+        self.asked += 1
+        if self._load is not None and isinstance(message, Keyed):
+            self._load.take(message.reach())
+
     @property
     def leading(self) -> LeaderMemory:
         """The leader's memory, where a rule needs it."""
@@ -186,6 +202,7 @@ class RangeMachine:
     def follow(self) -> None:
         """Leadership is over, and its memory with it."""
         self.memory = None
+        self._load = None
         self._duties = ()
 
     def duties(self, now: float) -> Sequence[Flow[Any]]:
@@ -216,6 +233,7 @@ class RangeMachine:
         assert memory is not None, f"group {self.group} was asked to admit a write: it does not lead"
         if not memory.open:
             return Wait(("open", self.group), self._open(memory))
+        self._count(command)
         return command.admit(self, request, now)
 
     def read(self, request: Request, now: float) -> Answer | Wait:
@@ -225,6 +243,7 @@ class RangeMachine:
             return Answer(self.refusal(request.span))
         if self.frozen:
             return Answer(NotYet())
+        self._count(query)
         return query.read(self, request, now)
 
     def refusal(self, span_version: int) -> StaleSpan | NotYet:
@@ -310,7 +329,7 @@ class RangeMachine:
         self.end = at
         self._mark = None
         self.rows.size -= right
-        self._sampler = None
+        self._sampler = self._load = None
         return mark, self._wake_sleepers()
 
     # -- merges (M3) -----------------------------------------------------------------------------------------------
@@ -361,7 +380,7 @@ class RangeMachine:
         self.raise_closed(closed)
         self.raise_safe(safe)
         self.rows.size += size
-        self._sampler = None
+        self._sampler = self._load = None
         self._right = None
         if self.memory is not None:
             self.memory.raise_low(tick)

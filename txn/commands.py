@@ -18,6 +18,7 @@ from ranges.keys import head, is_key
 from ranges.machine import RangeMachine
 from ranges.messages import Intent
 from ranges.mvcc import intent_from
+from ranges.sampler import Keyed
 from txn.config import GRACE_SECONDS
 from txn.replies import Above, Committed, Conflict, IsAborted, Locked, Prewritten, Pushed, TooOld
 from txn.valid import are_keys, are_spans, is_id, is_number, is_value, require
@@ -51,7 +52,7 @@ class Command:
 
 @message(129)
 @dataclass(frozen=True, slots=True)
-class Write(Command):
+class Write(Command, Keyed):
     """C2: all of W is in this range. `reads` and `spans` are V, `writes` are W in key order (None: delete).
 
     -> Committed, IsAborted, Locked, Conflict, Pushed, Above or TooOld.
@@ -76,6 +77,10 @@ class Write(Command):
     def within(self, start: bytes, end: bytes) -> bool:
         """Is all of W here? V need not be."""
         return start <= self.writes[0][0] and self.writes[-1][0] < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        """From the first key of W to the last."""
+        return self.writes[0][0], self.writes[-1][0]
 
     def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:
         """F4, C6, one C for all of W, Above, the floors of V."""
@@ -186,7 +191,7 @@ def changes(
 
 @message(130)
 @dataclass(frozen=True, slots=True)
-class Prewrite(Command):
+class Prewrite(Command, Keyed):
     """C3: intents on these keys of W, all or none. Each of `writes` is (key, value or None, is the key in V?).
 
     `keys` are all of W where the primary is among the writes, else (). `inside`: V lies inside W.
@@ -217,6 +222,10 @@ class Prewrite(Command):
     def within(self, start: bytes, end: bytes) -> bool:
         """Are its keys here?"""
         return start <= self.writes[0][0] and self.writes[-1][0] < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        """From the first key of W to the last."""
+        return self.writes[0][0], self.writes[-1][0]
 
     def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:
         """F4, C6, a C_k for each key."""

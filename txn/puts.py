@@ -15,13 +15,14 @@ from ranges.floors import LeaderMemory
 from ranges.keys import head, is_key
 from ranges.machine import RangeMachine, stamp
 from ranges.mvcc import intent_from
+from ranges.sampler import Keyed
 from txn.commands import locked
 from txn.replies import Committed, IsAborted, Pushed, TooOld
 
 
 @message(128)
 @dataclass(frozen=True, slots=True)
-class Put:
+class Put(Keyed):
     """One-shot put, or delete where `value` is None (C2a). S and A are the tick that its node takes for the copy.
 
     `born` is the largest tick that the client knew when it made the id, the same in every copy.
@@ -49,6 +50,10 @@ class Put:
     def within(self, start: bytes, end: bytes) -> bool:
         """Is its key here?"""
         return start <= self.key < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        """Its key."""
+        return self.key, self.key
 
     def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:
         """F4 by `born`, C6, C_k."""

@@ -16,6 +16,7 @@ from ranges.keys import INTENT_KIND, VERSION_KIND, head, is_bound, is_key, unhea
 from ranges.machine import RangeMachine
 from ranges.messages import Intent
 from ranges.mvcc import intent_from, intent_start
+from ranges.sampler import Keyed
 from txn.commands import changes, wait_or_give_way
 from txn.config import INTENTS_VISITS_MAX, PATIENCE_SECONDS_MAX
 from txn.replies import AttemptIs, BelowSafe, Conflict, FateIs, IntentsAre, Rows, TooOld, Values
@@ -32,7 +33,7 @@ class Query:
 
 @message(137)
 @dataclass(frozen=True, slots=True)
-class Read(Query):
+class Read(Query, Keyed):
     """The values of these keys at `at`; 0 for a one-shot get, at the tick that its node takes for the copy (C2a).
 
     -> Values or BelowSafe.
@@ -57,6 +58,10 @@ class Read(Query):
         if len(self.keys) == 1:  # in the open: every get passes here
             return start <= self.keys[0] < end
         return all(start <= key < end for key in self.keys)
+
+    def reach(self) -> tuple[bytes, bytes]:
+        """From its first key to its last."""
+        return min(self.keys), max(self.keys)
 
     def read(self, machine: RangeMachine, request: Request, now: float) -> Answer | Wait:
         """R1 to R4 for each key."""
@@ -87,7 +92,7 @@ class _Walk:
 
 @message(138)
 @dataclass(frozen=True, slots=True)
-class Scan(Query):
+class Scan(Query, Keyed):
     """The rows of [start, end) at `at` (0: one-shot), as far as this range, `limit` rows (0: no wish) and the
     bytes and rows that one reply may cost go; the limits are met exactly, and at least one key is covered.
 
@@ -114,6 +119,10 @@ class Scan(Query):
     def within(self, start: bytes, end: bytes) -> bool:
         """Does it begin here? The rest of it is the next range's."""
         return start < self.end <= end if self.reverse else start <= self.start < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        """Where it begins: how far it goes is not known before."""
+        return (self.end, self.end) if self.reverse else (self.start, self.start)
 
     def read(self, machine: RangeMachine, request: Request, now: float) -> Answer | Wait:
         """R1 to R4 for the part that is covered."""

@@ -64,7 +64,9 @@ Where to read what
 
 Left out
 --------
-Balancing by load: leaders and replicas are spread by number; a range's load is
-known and splits it, if rules say so, but does not move it. Samples of wall time for "as of a time". A range, or
-group 0, of which no survivor holds a replica: it cannot begin again.
+Balancing by load: leaders and replicas are spread by number; a range's load is known and splits it, if rules say so,
+but does not move it. So the rules do not say so by themselves: both halves go on in the same process, on the same
+core, until a count of leaders happens to part them. Reads that a node answers its own flows from memory are noticed
+with the next request that steps the range. Samples of wall time for "as of a time". A range, or group 0, of which no
+survivor holds a replica: it cannot begin again.
 """

@@ -4,6 +4,8 @@ Owns numbers only. What people may change is in `Rules` (ranges/placement/messag
 ranges/placement/policy.py.
 """
 
+from ranges.config import LOAD_WATCH_SECONDS
+
 # Messages
 TICKS_PER_REQUEST_MAX = 65_536
 RANGES_PER_LOOKUP_MAX = 1_000
@@ -21,7 +23,8 @@ EXTEND_SECONDS = 2.0  # the leader's own command, before it is tried again
 REPORT_SECONDS = 0.5
 REPORT_WAIT_SECONDS = 2.0  # for an answer, before the same changes are told again
 TOLD_SHARE = 0.125  # a size or load is told again when it has moved by this share
-TOLD_LOAD_LEAST = 20  # and by so many requests a second
+TOLD_LOAD_LEAST = 20  # requests a second; a load moves by more, and a smaller one counts as none
+LOAD_SECONDS = 5.0  # a load is a mean over about so long, the later seconds counting for more
 PAUSE_SECONDS = 2.0  # a leader that was not stepped for so long cannot tell who was silent
 
 # Policy
@@ -47,10 +50,12 @@ ORDER_TRIES = 8  # with ASK_SECONDS between them
 FREEZE_SECONDS = 4.0  # a range is frozen for no longer before its merge is given up
 FREEZE_ASK_SECONDS = 0.1
 DURABLE_SECONDS = 1.0  # for a node to say what it holds
+WATCH_TRIES = 40  # with ASK_SECONDS between them: where a range's load is to be split
 SPLIT_KEY_TRIES = 1_000  # steps of a range's walk to its middle
 REST_SECONDS = 3.0  # a range is left alone after an order, so that reports of it have come
 REST_AFTER_FAILURE_SECONDS = 10.0
 
+assert WATCH_TRIES * ASK_SECONDS > 2 * LOAD_WATCH_SECONDS, "a change of leader while a range is watched costs no try"
 assert WINDOW_TICKS > 4 * TICKS_PER_REQUEST_MAX, "a window serves several requests before it must be extended"
 assert WINDOW_TICKS < WINDOW_TICKS_MAX, "a leader may always extend by a whole window"
 assert PAUSE_SECONDS > 2 * REPORT_SECONDS, "a node's own reports step it more often than that"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from node.flow import HERE, Behind, Flow, Send, Sleep
 from node.machine import Request
 from node.messages import AskProgress, ChangeMembers, Done, NotLeader, ProgressIs, Refused, TransferLeader
-from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
+from ranges.admin import FindLoadKey, FindSplitKey, Split, SplitDone, SplitKeyIs
 from ranges.descriptor import Descriptor
 from ranges.directory import Directory
 from ranges.placement.catalog import Catalog
@@ -30,6 +30,7 @@ from ranges.placement.config import (
     REST_AFTER_FAILURE_SECONDS,
     REST_SECONDS,
     SPLIT_KEY_TRIES,
+    WATCH_TRIES,
 )
 from ranges.placement.merger import Merger
 from ranges.placement.merges import MergeRange
@@ -161,7 +162,7 @@ class Driver:
             case SplitLarge(group, at):
                 return (yield from self._split(leadership, group, at))
             case SplitBusy(group):
-                return (yield from self._split(leadership, group, None))
+                return (yield from self._divide(leadership, group))
             case MergeRanges(group, left):
                 return (yield from self._merge(leadership, group, left))
 
@@ -293,6 +294,17 @@ class Driver:
         sides = (reply.left, reply.right)
         put = PutDescriptors(sides, tuple(least_next_replica(side) for side in sides))
         return type((yield Send(HERE, CONTROL_GROUP, 0, put, ORDER_SECONDS))) is Done
+
+    def _divide(self, leadership: Leadership, group: int) -> Flow[bool]:
+        """Let the range be watched until it is known where half of its requests lie, then split it there."""
+        for _ in range(WATCH_TRIES):
+            reply = yield from self._tell(leadership, group, FindLoadKey())
+            if type(reply) is not SplitKeyIs:
+                return False
+            if reply.key is not None:
+                return (yield from self._split(leadership, group, reply.key))
+            yield Sleep(ASK_SECONDS)
+        return False
 
     def _split_key(self, leadership: Leadership, group: int) -> Flow[bytes | None]:
         for _ in range(SPLIT_KEY_TRIES):

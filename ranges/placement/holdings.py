@@ -26,6 +26,10 @@ class HostHoldings:
         identity = self._host.identity
         return identity.node, identity.life, identity.address
 
+    def now(self) -> float:
+        """Seconds of the host's clock."""
+        return self._host.now
+
     def changed(self) -> Iterable[int]:
         """Groups that were stepped, have come or gone since the last call (all at first); who sleeps costs nothing."""
         return self._host.take_stirred()
@@ -39,7 +43,7 @@ class HostHoldings:
         if type(machine) is not RangeMachine:
             return Stamp(found.replica, 0, (0, 0), 0, 0)
         epoch = machine.span_version, machine.configuration.version
-        return Stamp(found.replica, found.leading, epoch, machine.size, found.raft.applied)
+        return Stamp(found.replica, found.leading, epoch, machine.size, machine.asked)
 
     def held(self, group: int) -> Held | None:
         """The replica of a group, None if there is none (any more)."""
@@ -59,7 +63,7 @@ class HostHoldings:
             machine.configuration.next_replica,
             beside,
             machine.size,
-            found.raft.applied,
+            machine.asked,
         )
 
     def drop(self, group: int, replica: int) -> None:

@@ -245,6 +245,9 @@ class SetNodeState(Command):
 class Rules:
     """What the policy aims at: replicas of each range, the size and load to split at (0: never), a dead node's grace.
 
+    No load splits by default: a node is one process for all of its ranges, so a split alone gives a busy range no more
+    to run on. It helps who has few ranges and several nodes; then about half of what one node can do is a good number.
+
     Bytes, requests a second, milliseconds. Cold neighbours merge that hold less than `merge_bytes` together (0:
     never), and less than half of what is split.
     """

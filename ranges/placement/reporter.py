@@ -7,11 +7,13 @@ sees them through `Holdings`. Read next: ranges/placement/holdings.py, ranges/pl
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import exp
 from typing import Any, NamedTuple, Protocol
 
 from node.flow import Flow, Sleep
 from ranges.descriptor import Descriptor
 from ranges.placement.config import (
+    LOAD_SECONDS,
     RANGES_PER_REPORT_MAX,
     REPORT_SECONDS,
     REPORT_WAIT_SECONDS,
@@ -28,7 +30,7 @@ class Held:
     """A replica of this node. `term` is the term in which it leads, 0 if it does not.
 
     `descriptor` is None for group 0 and for replicas that wait for their first snapshot; `beside` is the right side
-    of its last split. `size` in bytes; `applied` counts entries.
+    of its last split. `size` in bytes; `asked` counts requests that came while it led.
     """
 
     group: int
@@ -38,7 +40,7 @@ class Held:
     next_replica: int
     beside: Descriptor | None
     size: int
-    applied: int
+    asked: int
 
 
 class Stamp(NamedTuple):
@@ -51,7 +53,7 @@ class Stamp(NamedTuple):
     term: int
     epoch: tuple[int, int]
     size: int
-    applied: int
+    asked: int
 
 
 class Holdings(Protocol):
@@ -59,6 +61,10 @@ class Holdings(Protocol):
 
     def who(self) -> tuple[int, int, str]:
         """(node id, life, address)."""
+        ...
+
+    def now(self) -> float:
+        """Seconds of the node's clock."""
         ...
 
     def changed(self) -> Iterable[int]:
@@ -109,8 +115,9 @@ class Reporter:
         self._told: dict[int, _Told] = {}
         self._followers: dict[int, _Told] = {}  # what is said of most, by replica id
         self._dirty: set[int] = set()
-        self._applied: dict[int, int] = {}
-        self._loads: dict[int, int] = {}
+        self._asked: dict[int, tuple[int, int]] = {}  # requests, and the span version
+        self._loads: dict[int, float] = {}
+        self._looked = 0.0
 
     def run(self) -> Flow[None]:
         """Report for as long as the node lives."""
@@ -136,18 +143,24 @@ class Reporter:
                 return
 
     def _look(self) -> None:
-        """Once for each report: who may have changed, and how many entries each has applied meanwhile."""
+        """Once for each report: who may have changed, and how much each was asked for meanwhile."""
+        now = self._holdings.now()
+        passed, self._looked = now - self._looked, now
+        weight = 1 - exp(-passed / LOAD_SECONDS)
         for group in sorted({*self._holdings.changed(), *self._loads}):
             stamp = self._holdings.stamp(group)
-            self._loads.pop(group, None)
+            load = self._loads.pop(group, 0.0)
             if stamp is None:
-                self._applied.pop(group, None)
+                self._asked.pop(group, None)
             else:
-                # Reports are half a second apart, but for some: close enough for a load that moves no rows by itself.
-                entries = stamp.applied - self._applied.get(group, stamp.applied)
-                self._applied[group] = stamp.applied
-                if entries > 0:
-                    self._loads[group] = int(entries / REPORT_SECONDS)
+                asked, span = self._asked.get(group, (stamp.asked, stamp.epoch[0]))
+                self._asked[group] = stamp.asked, stamp.epoch[0]
+                if span < stamp.epoch[0]:
+                    load /= 2  # it was split: the other half of what was asked for is not asked for here any more
+                if passed > 0:
+                    load += ((stamp.asked - asked) / passed - load) * weight
+                if load >= 1:
+                    self._loads[group] = load
             if self._differs(group, stamp):
                 self._dirty.add(group)
 
@@ -213,8 +226,12 @@ class Reporter:
     def _range_report(self, held: Held) -> RangeReport | None:
         if not held.term or held.descriptor is None:
             return None
-        load = self._loads.get(held.group, 0)
+        load = self._load(held.group)
         return RangeReport(held.descriptor, held.next_replica, held.term, held.size, load)
+
+    def _load(self, group: int) -> int:
+        load = int(self._loads.get(group, 0.0))
+        return load if load >= TOLD_LOAD_LEAST else 0
 
     def _as_told(self, held: Held) -> _Told:
         said = self._range_report(held)
@@ -231,8 +248,9 @@ class Reporter:
             return True
         if not stamp.term:
             return False
-        load = self._loads.get(group, 0)
+        load = self._load(group)
         moved = _moved(stamp.size, told.size, 0) or _moved(load, told.load, TOLD_LOAD_LEAST)
+        moved = moved or (load > 0) != (told.load > 0)  # a range that is asked for nothing may merge
         return stamp.epoch != told.epoch or moved
 
 

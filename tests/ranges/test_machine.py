@@ -24,7 +24,7 @@ NAME = b"n" * 16
 
 @message(250)
 @dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(sampler.Keyed):
     """A command of one key that writes a version where the leader chose."""
 
     key: bytes
@@ -33,6 +33,9 @@ class Touch:
 
     def within(self, start: bytes, end: bytes) -> bool:
         return start <= self.key < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        return self.key, self.key
 
     def admit(self, machine: RangeMachine, request: Request, now: float) -> Proposal | Answer | Wait:
         commit = machine.leading.choose(self.key, request.tick, request.tick, 0)
@@ -50,7 +53,7 @@ class Touch:
 
 @message(251)
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(sampler.Keyed):
     """A query of one key."""
 
     key: bytes
@@ -59,6 +62,9 @@ class Look:
 
     def within(self, start: bytes, end: bytes) -> bool:
         return start <= self.key < end
+
+    def reach(self) -> tuple[bytes, bytes]:
+        return self.key, self.key
 
     def read(self, machine: RangeMachine, request: Request, now: float) -> Answer | Wait:
         if machine.leading.blocked(self.key, request.tick):
@@ -101,6 +107,33 @@ class Fixture:
         outcome = self.machine.admit(request, 0.0)
         assert type(outcome) is Proposal
         return outcome.stamp + request.body, request
+
+
+def test_a_range_that_is_watched_finds_the_middle_of_what_both_doors_are_asked_for() -> None:
+    one = Fixture().open()
+    machine = one.machine
+
+    def ask(requests: int) -> None:
+        for place in range(requests):
+            name = "b" if place % 4 == 0 else f"m{place % 7}"
+            if place % 3:
+                one.propose(Touch(key(name)))
+            else:
+                machine.read(one.request(Look(key(name))), 0.0)
+
+    ask(100)
+    assert machine.asked == 100
+    assert machine.sample_load_key(10.0) == (False, None), "what came before it was watched does not count"
+    assert machine.sample_load_key(20.0) == (True, None)
+    assert machine.sample_load_key(20.0) == (False, None)
+    ask(1000)
+    done, middle = machine.sample_load_key(30.0)
+    assert done
+    assert middle in (key("m2"), key("m3")), "a quarter is below m0, and each of seven keys has as much of the rest"
+    machine.sample_load_key(30.0)
+    machine.follow()
+    machine.lead(2)
+    assert machine.sample_load_key(40.0) == (False, None), "another leadership begins anew"
 
 
 def test_a_mark_holds_all_that_is_not_rows() -> None:

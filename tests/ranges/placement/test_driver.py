@@ -7,7 +7,7 @@ from node.messages import ChangeMembers, Done, NotLeader, Refused, TransferLeade
 from node.raft.membership import members
 from node.raft.messages import Configuration, Member
 from ranges.descriptor import Descriptor, Replica
-from ranges.placement.config import CATCH_UP_SECONDS, REST_AFTER_FAILURE_SECONDS, REST_SECONDS
+from ranges.placement.config import CATCH_UP_SECONDS, COLD_SECONDS, REST_AFTER_FAILURE_SECONDS, REST_SECONDS
 from ranges.placement.driver import Driver
 from ranges.placement.messages import (
     ClusterStatus,
@@ -295,6 +295,43 @@ def test_a_large_range_that_was_split_by_order_is_not_taken_for_large_before_it_
     assert cluster.catalog.picture.large == {1}
     start(cluster, SplitLarge(1, b"\x10q"))
     assert cluster.catalog.picture.large == set() and cluster.catalog.picture.facts(1).size == 75
+
+
+def busy(middle: bytes | None) -> Cluster:
+    cluster = Cluster(1, rules=Rules(replicas=1, split_load=1000))
+    cluster.groups[1].load = 1500
+    cluster.groups[1].middle = middle
+    cluster.live(5)
+    return cluster
+
+
+def test_a_busy_range_is_watched_then_split_in_the_middle_of_its_load_and_stays_split() -> None:
+    cluster = busy(b"\x10k")
+    assert cluster.told() == ["FindLoadKey"] * 5 + ["Split"]
+    starts = [each.start for each in cluster.ask(Lookup(b"\x01", 9)).descriptors]
+    assert starts == [b"\x01", b"\x10k"]
+    (right,) = cluster.catalog.routes.groups()[1:]
+    left = cluster.groups[1].current()
+    side = replace(left, group=right, start=b"\x10k", end=b"\xff")
+    cluster.groups[right] = FakeGroup(side, cluster.groups[1].configuration, 1)
+    for load, seconds in ((750, 2 * COLD_SECONDS), (0, COLD_SECONDS - 60)):
+        for group in (1, right):
+            cluster.groups[group].load = load
+        cluster.live(seconds)
+        assert len(cluster.ask(Lookup(b"\x01", 9)).descriptors) == 2, (
+            "while either is asked for anything, and long after"
+        )
+        assert cluster.told() == ["FindLoadKey"] * 5 + ["Split"]
+
+
+def test_a_busy_range_without_a_middle_is_left_alone_for_a_while() -> None:
+    cluster = busy(None)
+    assert cluster.told() == ["FindLoadKey"] * 5
+    cluster.live(REST_AFTER_FAILURE_SECONDS / 2)
+    assert cluster.told() == ["FindLoadKey"] * 5
+    cluster.live(REST_AFTER_FAILURE_SECONDS)
+    assert len(cluster.told()) > 5
+    assert len(cluster.ask(Lookup(b"\x01", 9)).descriptors) == 1
 
 
 def test_orders_that_cannot_be_are_refused() -> None:

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from node.flow import Flow
@@ -12,18 +12,12 @@ from tests.ranges.fakes import FakeView
 TWO = Configuration(3, 7, (Member(1, 1), Member(4, 2)))
 
 
-@dataclass
-class FakeRaft:
-    applied: int = 5
-
-
 @dataclass(eq=False)
 class FakeGroup:
     machine: Any
     replica: int = 1
     leading: int = 0
     configuration: Configuration = TWO
-    raft: FakeRaft = field(default_factory=FakeRaft)
 
 
 class FakeReplicas:
@@ -79,7 +73,7 @@ def test_a_range_is_described_by_its_machine_and_its_members() -> None:
     held = each.held(3)
     assert held is not None
     assert held.descriptor is not None
-    assert (held.group, held.replica, held.term, held.next_replica, held.applied) == (3, 1, 8, 7, 5)
+    assert (held.group, held.replica, held.term, held.next_replica, held.asked) == (3, 1, 8, 7, 0)
     assert (held.descriptor.configuration_version, [each.node for each in held.descriptor.replicas]) == (3, [1, 2])
     assert held.beside is None
     assert each.who() == (1, 2, "host1:1")
@@ -89,10 +83,10 @@ def test_a_stamp_is_another_one_when_a_report_would_be() -> None:
     host, each = holdings()
     assert each.stamp(3) is None
     host.replicas.groups = {3: FakeGroup(machine(), leading=8), 0: FakeGroup(None, replica=2, leading=4)}
-    assert each.stamp(3) == Stamp(1, 8, (1, 3), 0, 5)
+    assert each.stamp(3) == Stamp(1, 8, (1, 3), 0, 0)
     assert each.stamp(0) == Stamp(2, 0, (0, 0), 0, 0), "group 0 is not reported as led"
     host.replicas.groups[3].machine.split(b"m", 9, TWO)
-    assert each.stamp(3) == Stamp(1, 8, (2, 3), 0, 5)
+    assert each.stamp(3) == Stamp(1, 8, (2, 3), 0, 0)
 
 
 def test_the_right_side_of_a_split_stands_beside() -> None:

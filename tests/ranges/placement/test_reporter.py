@@ -14,7 +14,7 @@ def held(group: int, start: bytes = b"\x01", end: bytes = b"\xff", term: int = 1
     descriptor = Descriptor(
         group, start, end, more.pop("span", 1), more.pop("configuration", 1), (Replica(1, 1, True),)
     )
-    return Held(group, 1, term, descriptor, 2, more.pop("beside", None), more.pop("size", 0), more.pop("applied", 0))
+    return Held(group, 1, term, descriptor, 2, more.pop("beside", None), more.pop("size", 0), more.pop("asked", 0))
 
 
 class FakeHoldings:
@@ -27,6 +27,7 @@ class FakeHoldings:
         self.routes: tuple[tuple[int, str], ...] = ()
         self.dropped: list[tuple[int, int]] = []
         self.asked = 0
+        self.clock = 0.0
         self.stamped = 0
 
     def set(self, *replicas: Held) -> None:
@@ -36,6 +37,9 @@ class FakeHoldings:
 
     def who(self) -> tuple[int, int, str]:
         return 1, 0, "host1:1"
+
+    def now(self) -> float:
+        return self.clock
 
     def changed(self) -> list[int]:
         touched, self.touched = sorted(self.touched), set()
@@ -49,7 +53,7 @@ class FakeHoldings:
         if each.descriptor is None:
             return Stamp(each.replica, 0, (0, 0), 0, 0)
         epoch = each.descriptor.span_version, each.descriptor.configuration_version
-        return Stamp(each.replica, each.term, epoch, each.size, each.applied)
+        return Stamp(each.replica, each.term, epoch, each.size, each.asked)
 
     def held(self, group: int) -> Held | None:
         self.asked += 1
@@ -73,6 +77,7 @@ class Node(World):
         self.holdings = FakeHoldings()
         self.reporter = Reporter(self.holdings, self.control)
         self.reports: list[Report] = []
+        self.asked = 0
         self.lead(1)
 
     def control(self, message: Any, seconds: float) -> Flow[Any]:
@@ -145,14 +150,44 @@ def test_a_lost_leadership_and_a_size_are_told_when_they_matter() -> None:
     assert node.tell()[0].holding == ()
 
 
-def test_load_is_entries_since_the_last_report() -> None:
+def test_load_is_a_mean_of_the_requests_of_some_seconds() -> None:
     node = Node()
-    node.holdings.set(held(1, applied=50))
+    loads: list[int] = []
+
+    def ask(requests: int, seconds: float, span: int = 1) -> None:
+        for _ in range(int(seconds * 2)):
+            node.asked += requests // 2
+            node.holdings.clock += 0.5
+            node.holdings.set(held(1, asked=node.asked, span=span))
+            loads.extend(each.load for each in node.tell()[0].leading)
+
+    node.asked = 50
+    node.holdings.set(held(1, asked=50))
     told(node)
-    node.holdings.set(held(1, applied=550))
-    assert [each.load for each in node.tell()[0].leading] == [1000]
-    assert [each.load for each in node.tell()[0].leading] == [0], "it went idle, and says so"
-    assert node.tell()[0].leading == ()
+    ask(1000, 0.5)
+    assert loads[-1] < 200, "a moment is no load"
+    ask(1000, 30)
+    assert 850 < loads[-1] <= 1000
+    before = len(loads)
+    ask(1000, 30)
+    assert len(loads) - before <= 1, "what stays the same is not told"
+    ask(1000, 0.5, span=2)
+    assert 400 < loads[-1] < 600, "after a split half of it counts at once"
+    ask(0, 60, span=2)
+    assert loads[-1] == 0, "it went idle, and says so"
+    before = len(loads)
+    ask(2, 60, span=2)
+    assert len(loads) == before, "a few requests are none"
+
+
+def test_load_is_counted_over_the_time_that_has_passed() -> None:
+    """A report that waited for group 0 does not make a range busier."""
+    node = Node()
+    node.holdings.set(held(1))
+    told(node)
+    node.holdings.clock += 50
+    node.holdings.set(held(1, asked=5000))
+    assert [each.load for each in node.tell()[0].leading] == [99]
 
 
 def test_silence_keeps_what_was_not_taken() -> None:

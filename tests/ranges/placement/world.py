@@ -22,7 +22,7 @@ from node.messages import (
 )
 from node.raft.membership import changed, left, members
 from node.raft.messages import Configuration, Member
-from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
+from ranges.admin import FindLoadKey, FindSplitKey, Split, SplitDone, SplitKeyIs
 from ranges.descriptor import Descriptor, Replica, replicas_of
 from ranges.directory import Directory
 from ranges.merging import Absorb, Absorbed, Forgo, Freeze, Frozen, Thaw
@@ -65,6 +65,9 @@ class FakeGroup:
         self.lagging: set[int] = set()
         self.mute: set[int] = set()
         self.frozen = self.ended = self.absorbed = 0
+        self.watched = 0
+        self.middle: bytes | None = None  # of its load; None: one key has most of it
+        self.load = 0
         self.seen: list[str] = []
 
     def current(self) -> Descriptor:
@@ -72,7 +75,7 @@ class FakeGroup:
         return replace(self.descriptor, configuration_version=version, replicas=replicas_of(self.configuration))
 
     def report(self, size: int = 0) -> RangeReport:
-        return RangeReport(self.current(), self.configuration.next_replica, self.term, size, 0)
+        return RangeReport(self.current(), self.configuration.next_replica, self.term, size, self.load)
 
     def order(self, message: Any) -> Any:
         self.seen.append(_told(message))
@@ -91,6 +94,11 @@ class FakeGroup:
             case AskProgress():
                 others = [each.node for each in members(self.configuration) if each.node != self.leader]
                 return ProgressIs(500, tuple((node, 3 if node in self.slow else 500) for node in others))
+            case FindLoadKey():
+                self.watched += 1
+                if self.watched < 5:
+                    return SplitKeyIs(None)
+                return Refused("one key") if self.middle is None else SplitKeyIs(self.middle)
             case FindSplitKey():
                 return SplitKeyIs(b"\x10m")
             case Split(at, group):
@@ -141,6 +149,7 @@ class FakeGroup:
 
     def _split(self, at: bytes, group: int) -> SplitDone:
         before = self.current()
+        self.load //= 2
         self.descriptor = replace(before, end=at, span_version=before.span_version + 1)
         return SplitDone(self.current(), replace(before, group=group, start=at, span_version=before.span_version + 1))
 

@@ -23,7 +23,7 @@ EXTEND_SECONDS = 2.0  # the leader's own command, before it is tried again
 REPORT_SECONDS = 0.5
 REPORT_WAIT_SECONDS = 2.0  # for an answer, before the same changes are told again
 TOLD_SHARE = 0.125  # a size or load is told again when it has moved by this share
-TOLD_LOAD_LEAST = 20  # requests a second; a load moves by more, and a smaller one counts as none
+TOLD_LOAD_LEAST = 20  # requests a second; a load is told when it moves by more, and counts as none up to it
 LOAD_SECONDS = 5.0  # a load is a mean over about so long, the later seconds counting for more
 PAUSE_SECONDS = 2.0  # a leader that was not stepped for so long cannot tell who was silent
 

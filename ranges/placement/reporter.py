@@ -231,7 +231,7 @@ class Reporter:
 
     def _load(self, group: int) -> int:
         load = int(self._loads.get(group, 0.0))
-        return load if load >= TOLD_LOAD_LEAST else 0
+        return load if load > TOLD_LOAD_LEAST else 0  # so that it is always told when a range becomes idle
 
     def _as_told(self, held: Held) -> _Told:
         said = self._range_report(held)
@@ -250,7 +250,6 @@ class Reporter:
             return False
         load = self._load(group)
         moved = _moved(stamp.size, told.size, 0) or _moved(load, told.load, TOLD_LOAD_LEAST)
-        moved = moved or (load > 0) != (told.load > 0)  # a range that is asked for nothing may merge
         return stamp.epoch != told.epoch or moved
 
 

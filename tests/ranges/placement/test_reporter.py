@@ -175,6 +175,10 @@ def test_load_is_a_mean_of_the_requests_of_some_seconds() -> None:
     assert 400 < loads[-1] < 600, "after a split half of it counts at once"
     ask(0, 60, span=2)
     assert loads[-1] == 0, "it went idle, and says so"
+    ask(24, 60, span=2)
+    assert 20 < loads[-1] <= 24
+    ask(0, 60, span=2)
+    assert loads[-1] == 0, "however little it was"
     before = len(loads)
     ask(2, 60, span=2)
     assert len(loads) == before, "a few requests are none"

@@ -17,7 +17,7 @@ from node.replicas import first_mark
 from ranges.directory import CONTROL_GROUP, Directory
 from ranges.keys import FIRST_KEY, LAST_KEY
 from ranges.machine import RangeMachine
-from ranges.machine import first_mark as first_range_mark
+from ranges.marks import first_mark as first_range_mark
 from ranges.placement.catalog import Catalog
 from ranges.placement.driver import Driver
 from ranges.placement.holdings import HostHoldings

@@ -1,4 +1,4 @@
-"""Commands that change a range itself, by order of the placement driver; class tags 90 to 93, and 89.
+"""Commands that change a range itself, by order of the placement driver; class tags 90 to 93, and 71.
 
 Owns the split, and the question where to split. Does not own when (ranges/placement/policy.py) nor how the sides are
 told to the catalog (ranges/placement/driver.py). The merge is in ranges/merging.py. Read next: ranges/machine.py.
@@ -104,7 +104,7 @@ class FindSplitKey:
         return Answer(SplitKeyIs(machine.sample_split_key()))
 
 
-@message(89)
+@message(71)
 @dataclass(frozen=True, slots=True)
 class FindLoadKey:
     """Query: where half of the requests lie on each side. The first begins to watch them; ask until there is an answer.

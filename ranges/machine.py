@@ -19,13 +19,12 @@ from ranges.config import MARKED_SIZE_STEP_BYTES, PENDING_WAIT_SECONDS, SETTLE_W
 from ranges.descriptor import Descriptor, replicas_of
 from ranges.floors import LeaderMemory
 from ranges.keys import head
+from ranges.marks import pack_mark, span_of_mark, unpack_mark
 from ranges.messages import Intent, NotYet, StaleSpan
 from ranges.mvcc import KeyRows
 from ranges.sampler import Keyed, LoadSampler, Sampler
 
 _stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
-_mark = Struct(">QQQQQQQQHH")  # span version, closed, safe, size, the four of merges, lengths of start and end
-SPAN_VERSION_FIRST = 1
 NOBODY = Configuration(0, 0, ())
 
 
@@ -65,22 +64,6 @@ class WhileFrozen:
     """A command that a frozen range takes all the same: it freezes or thaws."""
 
     __slots__ = ()
-
-
-def first_mark(start: bytes, end: bytes, span_version: int = SPAN_VERSION_FIRST) -> bytes:
-    """The mark of a new, empty range over [start, end)."""
-    return _pack_mark((span_version, 0, 0, 0), (0, 0, 0, 0), start, end)
-
-
-def _pack_mark(bounds: tuple[int, int, int, int], merges: tuple[int, int, int, int], start: bytes, end: bytes) -> bytes:
-    return _mark.pack(*bounds, *merges, len(start), len(end)) + start + end
-
-
-def _span(mark: bytes) -> tuple[bytes, bytes]:
-    *_, first, last = _mark.unpack_from(mark)
-    keys = mark[_mark.size :]
-    assert len(keys) == first + last, f"a range's mark is {len(mark)} bytes long: expected another length"
-    return keys[:first], keys[first:]
 
 
 def stamp(span_version: int, commit: int = 0, tick: int = 0, further: int = 0) -> bytes:
@@ -129,9 +112,9 @@ class RangeMachine:
 
     def restore(self, mark: bytes) -> None:
         """Begin again from a mark, over the rows that the view now holds."""
-        self.span_version, self.closed, self.safe, self.rows.size, *merges, _, _ = _mark.unpack_from(mark)
+        (self.span_version, self.closed, self.safe, self.rows.size), merges = unpack_mark(mark)
         self.frozen, self.heir, self.ended, self.absorbed = merges
-        self.start, self.end = _span(mark)
+        self.start, self.end = span_of_mark(mark)
         self._mark: bytes | None = None
         self._marked_size = self.rows.size
         self._sampler: Sampler | None = None
@@ -143,7 +126,7 @@ class RangeMachine:
             self._marked_size = self.rows.size
             bounds = self.span_version, self.closed, self.safe, self.rows.size
             merges = self.frozen, self.heir, self.ended, self.absorbed
-            self._mark = _pack_mark(bounds, merges, self.start, self.end)
+            self._mark = pack_mark(bounds, merges, self.start, self.end)
         return self._mark
 
     def span(self) -> tuple[bytes, bytes]:
@@ -152,7 +135,7 @@ class RangeMachine:
 
     def span_of(self, mark: bytes) -> tuple[bytes, bytes]:
         """The heads that a mark names."""
-        start, end = _span(mark)
+        start, end = span_of_mark(mark)
         return head(start), head(end)
 
     @property
@@ -323,7 +306,7 @@ class RangeMachine:
         assert self.start < at < self.end, f"{at!r} does not lie inside [{self.start!r}, {self.end!r})"
         self.span_version += 1
         right = self.rows.size // 2
-        mark = _pack_mark((self.span_version, self.closed, self.safe, right), (0, 0, 0, 0), at, self.end)
+        mark = pack_mark((self.span_version, self.closed, self.safe, right), (0, 0, 0, 0), at, self.end)
         version, replicas = configuration.version, replicas_of(configuration)
         self._right = Descriptor(group, at, self.end, self.span_version, version, replicas)
         self.end = at

@@ -15,7 +15,8 @@ from ranges import sampler
 from ranges.descriptor import Descriptor, Replica
 from ranges.floors import LeaderMemory
 from ranges.keys import TICK, USER, head
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import Intent, NotYet, StaleSpan
 from tests.ranges.fakes import FakeView
 

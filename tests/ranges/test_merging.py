@@ -10,7 +10,8 @@ from node.messages import Done, Refused
 from node.raft.messages import Configuration, Member
 from ranges.admin import FindSplitKey, Split
 from ranges.keys import TICK, head
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.merging import Absorb, Absorbed, Forgo, Freeze, Frozen, Thaw
 from ranges.messages import Intent, NotYet, StaleSpan
 from tests.ranges.fakes import FakeView

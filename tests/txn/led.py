@@ -7,7 +7,8 @@ from node.flow import Flow
 from node.joining import entries, outcomes
 from node.machine import Applied, Proposal, Request
 from ranges.keys import TICK, USER
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import Intent
 from tests.ranges.fakes import FakeView
 from txn.puts import Put, join_puts

@@ -15,7 +15,8 @@ from node.machine import Answer, Proposal, Request, StopGroup, Wait
 from ranges.admin import Split, SplitDone
 from ranges.descriptor import Descriptor
 from ranges.keys import SUBSTEP_BITS, SUBSTEP_LAST, TICK, USER, VERSION_KIND, unhead, version_commit
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import Intent, StaleSpan
 from tests.golden import Verb
 from tests.ranges.fakes import FakeView

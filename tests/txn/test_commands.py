@@ -10,7 +10,8 @@ from node.errors import Malformed
 from node.machine import Answer, Applied, Request, Wait
 from ranges.config import KEY_BYTES_MAX, SETTLE_WAIT_SECONDS, VALUE_BYTES_MAX
 from ranges.keys import SUBSTEP_LAST, TICK, USER, head
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import Intent
 from tests.ranges.fakes import FakeView
 from tests.txn.led import (

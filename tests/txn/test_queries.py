@@ -10,7 +10,8 @@ from node.machine import Answer, Request, Wait
 from node.messages import Done
 from ranges import config
 from ranges.keys import TICK, USER, head
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import Intent, StaleSpan
 from tests.ranges.fakes import FakeView
 from tests.txn.led import ONE, TWO, class_tag, no_settling, no_tick

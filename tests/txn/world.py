@@ -21,7 +21,8 @@ from node.raft.messages import Configuration, Member
 from ranges.descriptor import Descriptor
 from ranges.directory import Directory
 from ranges.keys import FIRST_KEY, LAST_KEY, TICK, VERSION_KIND
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.placement.messages import Lookup, RoutesAre, Ticks, TicksAre
 from tests.ranges.fakes import FakeView
 from tests.txn.actors import NODES, Node, Person

@@ -10,7 +10,8 @@ from node.raft.membership import decode_configuration
 from node.raft.messages import Configuration, Member
 from ranges.admin import FindSplitKey, Split, SplitDone, SplitKeyIs
 from ranges.keys import head, version_tail
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import StaleSpan
 from tests.ranges.fakes import FakeView
 

@@ -4,7 +4,8 @@ from typing import Any
 from node.flow import Flow
 from node.ports import Identity
 from node.raft.messages import Configuration, Member
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.placement.holdings import HostHoldings
 from ranges.placement.reporter import Stamp
 from tests.ranges.fakes import FakeView

@@ -24,11 +24,12 @@ lies outside is simulated, each by one file:
                       rows.py        applied rows over durable ones, which advance by whole batches
     faults            faults.py      a schedule drawn from the seed up front; also an operator's splits and moves
                       nemesis.py     what each one does; all is undone at the end
-    load              workloads.py   bank, registers, lists: prepare, step, finish, check
+    load              workloads/     bank, counters, cycle, lists, registers, sets: prepare, step, finish, check
     a user's program  commands.py    what may be done to a cluster; plain.py and virtual.py are its two forms
 
-What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards (linear.py:
-single keys are linearizable; serial.py: transactions are strictly serializable).
+What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards, from what clients
+saw (linear.py: single keys are linearizable; serial.py: transactions are strictly serializable, and what is not is
+called by its name; snapshots.py, growing.py: what a bank, a ring, a set and a counter may never show).
 
 1. The same seed gives the same history, in another process and under another PYTHONHASHSEED: `totals` are equal.
 2. Nothing here is slept for or measured: time is a number on a heap.

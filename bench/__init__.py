@@ -3,6 +3,7 @@
     python -m bench kv --connections 64 --inflight 1 --write      one-shot puts to three nodes
     python -m bench kv ... --peer etcd                            the same beside etcd, taken in turns
     python -m bench embedded | transfers | idle | failover        see `python -m bench --help`
+    python -m bench check --workload bank --kill                  do clients see what they were promised?
     python -m bench.demo                                          the story told in one terminal
 
 How: `bench/cluster.py` runs nodes, `bench/generator.py` is a lean process that makes the load on the public

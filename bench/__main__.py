@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from argosy.testing.linear import Violation
+from argosy.testing.workloads import WORKLOADS
 from bench.cluster import BenchFailed
 
 
@@ -26,7 +28,7 @@ class Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except BenchFailed as error:
+        except (BenchFailed, Violation) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -117,6 +119,22 @@ def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
     from bench.policy import run
 
     show(run(nodes, ranges, mixed), as_json)
+
+
+@main.command()
+@click.option("--workload", default="bank", type=click.Choice(sorted(WORKLOADS)), help="What the clients do.")
+@click.option("--nodes", default=3, type=click.IntRange(1, 9), help="Node processes.")
+@click.option("--clients", default=8, type=click.IntRange(1, 256), help="Clients, each with a connection.")
+@click.option("--seconds", default=10.0, help="Length of the run.")
+@click.option("--operations", default=0, help="End after so many operations instead; 0: after the time.")
+@click.option("--kill", is_flag=True, help="SIGKILL a leading node in the middle, and start it again.")
+@click.option("--seed", default=0, help="Of what the clients choose.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def check(as_json: bool, **shape: Any) -> None:
+    """A workload that checks itself: does what the clients saw keep the promises?"""
+    from bench.check import Shape, run
+
+    show([run(Shape(**shape))], as_json)
 
 
 if __name__ == "__main__":

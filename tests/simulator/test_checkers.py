@@ -64,6 +64,9 @@ NOT_LINEAR = {
     "an unknown write takes effect twice": [
         wrote(0, 1, b"1", UNKNOWN), read(1, 2, b"1"), wrote(3, 4, b"2"), read(5, 6, b"2"), read(7, 8, b"1"),
     ],
+    "an unknown deletion takes effect twice": [
+        wrote(0, 1, b"1"), wrote(2, 3, None, UNKNOWN), read(4, 5, None), wrote(6, 7, b"2"), read(8, 9, None),
+    ],
     "an unknown write takes effect before it began": [read(0, 1, b"1"), wrote(2, 3, b"1", UNKNOWN)],
     "two readers disagree on two writes": [
         wrote(0, 9, b"1"), wrote(0, 9, b"2"), read(1, 2, b"1"), read(3, 4, b"2"), read(5, 6, b"1"),

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from argosy.testing.simulation import Simulation
-from argosy.testing.workloads import Tally
+from argosy.testing.workloads.workload import Tally
 from bench.cluster import BenchFailed
 from node.flow import Flow
 from txn.database import Database
@@ -36,14 +36,9 @@ class Puts(Tally):
         super().__init__(chance, clock)
         self.keys = [b"key-%03d" % number for number in range(KEYS)]
 
-    def prepare(self, database: Database) -> Flow[None]:
-        """Nothing: every key is absent at first."""
-        return
-        yield
-
     def step(self, client: int, database: Database) -> Flow[None]:
         """One put."""
-        yield from self.attempt(database.put(self.chance.choice(self.keys), VALUE))
+        yield from self.attempt(client, database.put(self.chance.choice(self.keys), VALUE))
 
     def finish(self, database: Database) -> Flow[None]:
         """A look at one of them, which must succeed."""

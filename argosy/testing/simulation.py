@@ -1,7 +1,7 @@
 """One run of one seed: a cluster that forms itself, clients at work, a nemesis, calm, and the checks.
 
 Owns `Simulation` and its totals. Everything is drawn from the seed: how many nodes, when they join, what goes wrong.
-Does not own what any part of it does (cluster.py, nemesis.py, workloads.py). Read next: argosy/testing/world.py.
+Does not own what any part of it does (cluster.py, nemesis.py, workloads/). Read next: argosy/testing/world.py.
 """
 
 from collections.abc import Callable, Container

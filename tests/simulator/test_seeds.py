@@ -13,7 +13,7 @@ from argosy.testing.workloads import WORKLOADS
 from tests.simulator.kept import KEPT
 from tests.simulator.runs import Run
 
-SEEDS = 70  # of each workload
+SEEDS = 35  # of each workload
 SEEDS_PER_TEST = 5
 
 

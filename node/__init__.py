@@ -14,6 +14,6 @@
 4. Time is one clock port; liveness is kept between nodes (node/support.py has the rules of leases and sleep).
 5. What came from outside is checked whole (node/inbox.py) before anything acts on it.
 
-Left out: reads at followers, promises on disk, more than one loop in a node (run more nodes: a label `host` keeps
-their replicas apart). Read next: node/host.py.
+Left out: promises on disk, more than one loop in a node (run more nodes: a label `host` keeps their replicas apart).
+Read next: node/host.py.
 """

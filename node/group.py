@@ -13,9 +13,9 @@ from node.config import GATHER_SECONDS, PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
 from node.joining import Admitted, entries, outcomes
 from node.lazily import Lazily
-from node.machine import Answer, Applied, Machine, Proposal, Request, StartGroup, Wait
+from node.machine import Answer, Applied, Machine, Permit, Proposal, Request, StartGroup, Wait
 from node.mark import encode_mark
-from node.messages import Busy, Done, NotLeader, Refused
+from node.messages import Busy, Done, NotLeader, Permitted, Refused
 from node.ports import GroupRecord
 from node.raft.core import Raft
 from node.raft.membership import decode_configuration, members, node_of
@@ -79,8 +79,7 @@ class Group(Lazily):
         self.flushed = raft.applied
         self.sequence = 0  # the last record that holds something of this group
         self.scheduled = inf
-        self.round = 0
-        self.restoring = False
+        self.round, self.restoring = 0, False
         self.crowd = 0  # how many are parked
         self.gathers_until = -inf
         if machine is not None:
@@ -148,8 +147,10 @@ class Group(Lazily):
         outcome = machine.read(request, self.node.now)
         if type(outcome) is Answer:
             self.node.reply(request, outcome.reply)
+        elif type(outcome) is Permit:  # no less than what is applied, also in the middle of an apply
+            self.node.reply(request, Permitted(self.raft.handed))
         else:
-            assert type(outcome) is Wait, "read answers or waits"
+            assert type(outcome) is Wait, "read answers, waits or permits"
             self.park(request, outcome)
 
     def park(self, request: Request, wait: Wait, reply: Any = None) -> None:

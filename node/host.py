@@ -201,6 +201,8 @@ class Host:
         """Later deadlines are looked at when the earlier one comes: a heap without removals."""
         if self.settings.leases:
             self.liveness.cycled(group)
+        if self.intake.following.awaited:
+            self.intake.following.cycled(group)
         deadline = group.raft.deadline
         if deadline < group.scheduled:
             group.scheduled = deadline

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.config import INBOX_REQUESTS_MAX, REQUEST_SECONDS
 from node.flow import Flow
+from node.following import Following
 from node.group import Group
 from node.machine import Request
 from node.messages import (
@@ -51,6 +52,7 @@ class Intake:
         self._held: dict[int, list[Request]] = {}
         self._held_count = 0
         self._answered = False  # the journal has answered since the last release
+        self.following = Following(host)
 
     @property
     def wake_at(self) -> float:
@@ -115,8 +117,10 @@ class Intake:
         host.touch(group)
         if sort is None:
             self._order(group, request)
-        elif message.wants_tick and not request.tick and not group.follows:
+        elif message.wants_tick and not request.tick and (sort == "nearby" or not group.follows):
             self._ticking.append((group, request))
+        elif sort == "nearby":
+            self.following.take(group, request)
         else:
             group.take(request)
 
@@ -188,7 +192,10 @@ class Intake:
                         continue
                     host.touch(group)
                     last = group
-                group.take(request)
+                if request.message.sort == "nearby":
+                    self.following.take(group, request)
+                else:
+                    group.take(request)
 
         host.start(self._ticks(len(rows)), got)
 

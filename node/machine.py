@@ -96,6 +96,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """What a query asked leave for is granted: whoever asked may act when it has applied all that is handed out here.
+
+    The group answers with that index (`Permitted`).
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class StartGroup:
     """Effect of apply: this node begins a replica of a new group at its first index (a split's right side).
 
@@ -132,6 +140,24 @@ class Applied:
     effects: Sequence[StartGroup | StopGroup] = ()
     wait: Wait | None = None
     waits: Mapping[int, Wait] | None = None
+
+
+class Nearby(Protocol):
+    """The message of a query that a replica may answer which does not lead (node/following.py); its sort is "nearby".
+
+    Where the replica leads it is a query like any other.
+    """
+
+    def answer(self, machine: "Machine", request: Request, granted: Any) -> Any:
+        """The reply from what is applied here; None where the leader must be asked first.
+
+        `granted` is the question that the leader has permitted, once its index is applied: then there is a reply.
+        """
+        ...
+
+    def ask(self, machine: "Machine", requests: Sequence[Request]) -> Any:
+        """One question to the leader, for all of these; its machine's answer is `Permit`, if it is granted."""
+        ...
 
 
 class Machine(Protocol):
@@ -180,8 +206,8 @@ class Machine(Protocol):
         """Apply stamp + command. `request` is the leader's own, if it is still known, to spare the decoding."""
         ...
 
-    def read(self, request: Request, now: float) -> Answer | Wait:
-        """Answer a query, or let it wait."""
+    def read(self, request: Request, now: float) -> Answer | Wait | Permit:
+        """Answer a query, or let it wait, or give leave."""
         ...
 
     def lead(self, term: int) -> None:

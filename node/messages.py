@@ -112,3 +112,11 @@ class DropReplica:
 
     group: int
     replica: int
+
+
+@message(37)
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """The leader's leave: whoever asked may answer by itself once it has applied this index (node/following.py)."""
+
+    index: int

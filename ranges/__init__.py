@@ -55,5 +55,5 @@ follows Raft's section 6.
 
 Left out
 --------
-Reads at followers: they need an index to wait for, or a quiet low-water mark.
+Merging while a node is down: ranges/merging.py says what it would take.
 """

@@ -3,8 +3,7 @@
 Owns the epoch gate (M1), the opening of a new leader (L2), the entry's stamp, `closed` and `safe`. Commands and
 queries are open sets (`RangeCommand`, `RangeQuery`), most of them on floor 3. A split is a command whose apply calls
 `split`: the end moves, rows stay, the right side's mark comes back; a merge is two, which call `freeze` on the right
-and `absorb` on the left. The group sets `configuration`. Left out: reads at followers (they take an index to wait
-for, or a quiet low-water mark). Read next: ranges/merging.py, txn/commands.py.
+and `absorb` on the left. The group sets `configuration`. Read next: ranges/merging.py, txn/commands.py.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 
 from node.codec import decode
 from node.flow import Flow, Sleep
-from node.machine import Answer, Applied, Machine, Proposal, Request, View, Wait
+from node.machine import Answer, Applied, Machine, Permit, Proposal, Request, View, Wait
 from node.raft.messages import Configuration
 from ranges.config import MARKED_SIZE_STEP_BYTES, PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
 from ranges.descriptor import Descriptor, replicas_of
@@ -55,8 +54,8 @@ class RangeQuery(Protocol):
         """Do all keys and spans that it asks for lie in [start, end)?"""
         ...
 
-    def read(self, machine: "RangeMachine", request: Request, now: float) -> Answer | Wait:
-        """Answer it, or wait."""
+    def read(self, machine: "RangeMachine", request: Request, now: float) -> Answer | Wait | Permit:
+        """Answer it, or wait, or give leave."""
         ...
 
 
@@ -81,11 +80,14 @@ class RangeMachine:
     5. `frozen` is the merge for which the range has stopped (0: it serves), to be taken over by the group `heir`;
        `ended` the last merge that is over here for ever, `absorbed` the last that came about on this, the left side.
        Ids of merges rise, and a range is in one at a time.
+    6. `quiet` is (span version, T): of the range as it was under that version, all writes at or below T are applied
+       here, and none will ever come; whatever leads (txn/nearby.py).
     """
 
     __slots__ = (
         "_duties", "_load", "_mark", "_marked_size", "_right", "_sampler", "_settle", "_tick", "absorbed", "asked",
-        "closed", "configuration", "end", "ended", "frozen", "group", "heir", "memory", "rows", "safe", "span_version",
+        "closed", "configuration", "end", "ended", "frozen", "group", "heir", "memory", "quiet", "rows", "safe",
+        "span_version",
         "start",
     )  # fmt: skip
 
@@ -119,6 +121,7 @@ class RangeMachine:
         self._marked_size = self.rows.size
         self._sampler: Sampler | None = None
         self._right: Descriptor | None = None
+        self.quiet = (0, 0)
 
     def mark(self) -> bytes:
         """Span, span version, closed, safe and about the size: the same object while nothing of it has moved."""
@@ -219,7 +222,7 @@ class RangeMachine:
         self._count(command)
         return command.admit(self, request, now)
 
-    def read(self, request: Request, now: float) -> Answer | Wait:
+    def read(self, request: Request, now: float) -> Answer | Wait | Permit:
         """M1 and M3, then the query's own rules."""
         query: RangeQuery = request.message
         if request.span != self.span_version or not query.within(self.start, self.end):
@@ -275,6 +278,16 @@ class RangeMachine:
                 tokens = [("key", key) for key in woken]
                 applied.wakes = (*applied.wakes, *tokens)
         return applied
+
+    def make_quiet(self, until: int) -> None:
+        """The leader let in no write at or below `until` any more, and all that it had let in is applied here."""
+        self.quiet = (self.span_version, max(until, self.quiet_until))
+
+    @property
+    def quiet_until(self) -> int:
+        """Up to when this replica may answer by itself; 0 where the span has changed since."""
+        span_version, until = self.quiet
+        return until if span_version == self.span_version else 0
 
     def settled(self, key: bytes, name: bytes) -> Sequence[Hashable]:
         """Inside apply: what to wake since the attempt's intent on the key is settled; nothing where nobody waits."""

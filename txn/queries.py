@@ -80,6 +80,13 @@ class Read(Query, Keyed):
             values.append(value)
         return Answer(Values(at, tuple(values)))
 
+    def from_rows(self, machine: RangeMachine, at: int) -> Values | None:
+        """R4 alone, from what is applied here; None where R3 has to be carried out first."""
+        found = [machine.rows.at(head(key), at) for key in self.keys]
+        if any(row is not None for row, _ in found):
+            return None
+        return Values(at, tuple(value for _, value in found))
+
 
 @dataclass(slots=True)
 class _Walk:
@@ -130,7 +137,7 @@ class Scan(Query, Keyed):
         if at < machine.safe:
             return Answer(BelowSafe(machine.safe))
         memory = machine.leading
-        first, last = max(self.start, machine.start), min(self.end, machine.end)
+        first, last = self.part(machine)
         walk = self._walk(machine, first, last, at)
         if walk.more is not None:
             first, last = (walk.more, last) if self.reverse else (first, walk.more)
@@ -140,10 +147,24 @@ class Scan(Query, Keyed):
         memory.raise_span(first, last, at)
         if walk.intent is not None:
             return machine.wait_settled(walk.intent)
+        return Answer(self._rows(machine, walk, at))
+
+    def from_rows(self, machine: RangeMachine, at: int) -> Rows | None:
+        """R4 alone, from what is applied here; None where R3 has to be carried out first."""
+        first, last = self.part(machine)
+        walk = self._walk(machine, first, last, at)
+        return None if walk.intent is not None else self._rows(machine, walk, at)
+
+    def part(self, machine: RangeMachine) -> tuple[bytes, bytes]:
+        """What of it lies in this range."""
+        return max(self.start, machine.start), min(self.end, machine.end)
+
+    def _rows(self, machine: RangeMachine, walk: _Walk, at: int) -> Rows:
         more = walk.more
         if more is None:
+            first, last = self.part(machine)
             more = (first if self.start < first else None) if self.reverse else (last if last < self.end else None)
-        return Answer(Rows(at, tuple(walk.rows), more))
+        return Rows(at, tuple(walk.rows), more)
 
     def _walk(self, machine: RangeMachine, first: bytes, last: bytes, at: int) -> _Walk:
         limit = min(self.limit or SCAN_ROWS_MAX, SCAN_ROWS_MAX)

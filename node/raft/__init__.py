@@ -67,7 +67,7 @@ Paper and thesis: 5.1 gate.py; 5.2, 5.4.1 candidate.py; 5.3 follower.py, leader.
 log.agree. tests/raft/test_paper.py has a test for each, tests/raft/*.txt the scenarios.
 
 What is left out, and what it would take
-    - Reads at followers: a message that asks the leader for a round's index; the machine needs it as well (R4).
+    - Reads at followers as messages of the core: they are the host's (node/following.py), since the machine must agree.
     - Votes that are lost with a disk: a replica whose journal is gone must come back as a new member.
     - Witnesses, flexible quorums: quorum.py alone would change for the latter.
     - Recovery from the loss of a majority: a loud order outside of Raft that rewrites a configuration.

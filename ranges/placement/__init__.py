@@ -55,7 +55,8 @@ are the Raft thesis, 4.2.1 and 3.10; the oracle with a window is Percolator's (O
 Where to read what
 ------------------
 `messages`, `forms`, `config`   the protocol, its limits, every constant
-`catalog`                       the machine; `rows`, `routes`, `merges`, `memory`, `oracle`, `status` are its parts
+`catalog`                       the machine; `rows`, `routes`, `merges`, `memory`, `oracle`, `moments`, `status` are its
+                                parts
 `picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
 `cells`, `neighbours`           parts of the picture: ranges of like placement; pairs that may merge
 `driver`, `merger`, `orders`    how moves are carried out; what people may order
@@ -67,6 +68,6 @@ Left out
 Balancing by load: leaders and replicas are spread by number; a range's load is known and splits it, if rules say so,
 but does not move it. So the rules do not say so by themselves: both halves go on in the same process, on the same
 core, until a count of leaders happens to part them. Reads that a node answers its own flows from memory are noticed
-with the next request that steps the range. Samples of wall time for "as of a time". A range, or group 0, of which no
-survivor holds a replica: it cannot begin again.
+with the next request that steps the range. Samples of wall time, for "as of a time of day": what there is (`moments`)
+are spans of time, of one leadership. A range, or group 0, of which no survivor holds a replica: it cannot begin again.
 """

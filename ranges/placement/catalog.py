@@ -42,6 +42,7 @@ from ranges.placement.messages import (
     Ticks,
     TicksAre,
 )
+from ranges.placement.moments import MomentAgo, MomentIs
 from ranges.placement.picture import NodeView, Picture
 from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, take_report
@@ -312,9 +313,16 @@ class Catalog:
 
     def _ticks(self, message: Ticks) -> Answer | Wait:
         """O1, O2: in one step with the host's check of the lease. An empty window is being extended by a duty."""
-        assert self.memory is not None, "only a leader is asked"
-        first = self.memory.window.take(message.count)
+        memory = self.memory
+        assert memory is not None, "only a leader is asked"
+        if self.now >= memory.moments.due:
+            memory.moments.note(self.now, memory.window.next)
+        first = memory.window.take(message.count)
         return Wait(WINDOW) if first is None else Answer(TicksAre(first))
+
+    def _moment_ago(self, message: MomentAgo) -> Answer:
+        assert self.memory is not None, "only a leader is asked"
+        return Answer(MomentIs(self.memory.moments.ago(self.now, message.seconds, self.memory.window.next)))
 
     def _lookup(self, message: Lookup) -> Answer:
         found = tuple(placed.descriptor for placed in islice(self.routes.from_key(message.key), message.count))
@@ -392,6 +400,7 @@ _COMMANDS: dict[type, Callable[[Catalog, Any], Applied]] = {
 
 _QUERIES: dict[type, Callable[[Catalog, Any], Answer | Wait]] = {
     Ticks: Catalog._ticks,
+    MomentAgo: Catalog._moment_ago,
     Lookup: Catalog._lookup,
     Report: Catalog._report,
     ListNodes: Catalog._list_nodes,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from node.messages import DropReplica
 from ranges.placement.config import PAUSE_SECONDS
 from ranges.placement.messages import RangeReport, Report
+from ranges.placement.moments import Moments
 from ranges.placement.oracle import Window
 
 IsRemoved = Callable[[int, int, int], bool]  # (group, node, replica): the catalog says that it is no member any more
@@ -27,6 +28,7 @@ class LeaderMemory:
     def __init__(self, term: int, ceiling: int) -> None:
         self.term = term
         self.window = Window(ceiling)
+        self.moments = Moments()
         self.extending = False
         self.driven = False
         self.seen = 1  # the version of the address list

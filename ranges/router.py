@@ -106,20 +106,26 @@ class _Pace:
         return self._pause * (0.5 + self.chance())
 
 
+def _none_of(nodes: Sequence[int]) -> int:
+    return 0
+
+
 class Router:
     """Sends to whoever leads.
 
     1. Every copy that leaves is counted in its `Call` before it leaves.
     2. `told` is the largest timestamp that came back, whatever it was an answer to (C2a's `born`); it never falls.
+    3. `near` says which of some nodes is the nearest, 0 if that is none of them; whoever knows sets it.
     """
 
-    __slots__ = ("chance", "directory", "now", "told")
+    __slots__ = ("chance", "directory", "near", "now", "told")
 
     def __init__(self, directory: Directory, chance: Callable[[], float], now: Callable[[], float]) -> None:
         self.directory = directory
         self.chance = chance
         self.now = now
         self.told = 0
+        self.near: Callable[[Sequence[int]], int] = _none_of
 
     def hear(self, timestamp: int) -> None:
         """A timestamp was told: everything handed out later is larger."""

@@ -57,6 +57,10 @@ R2. Raise floor(k) to T. For a scan, of its whole span as far as it is covered, 
 R3. Somebody's intent with C_k at or below T must be settled first; one above T does not matter.
 R4. Answer the newest version at or below T; below `safe` say so instead.
 
+A replica that does not lead carries out R4 alone (node/following.py, txn/nearby.py): when its leader has done R1 and
+R2 for it and it has applied the index that the leader named; or at a T at which the range is *quiet*: the leader's
+low-water mark stands at T or above, and every write with C at or below T is applied here. R3 it leaves to the leader.
+
 Committing (txn/commands.py, txn/coordinator.py)
 ------------------------------------------------
 For each write the leader takes the least C_k that is at least A and above floor(k), pending(k) and the newest version
@@ -140,10 +144,10 @@ every later tick.
 
 Left out
 --------
-- Reads at followers: they need R1 and R2 done by the leader and the index to wait for, or a quiet low-water mark.
 - A large V in one range is checked within one step of the loop; to check it in parts takes C5 for a single range.
 - Running snapshots are registered nowhere: what outlives the retention, an hour unless set otherwise, is aborted. To
   spare it the node that gave S keeps S while its client's link stands, and the collector asks every node for the
-  least one before it closes.
+  least one before it closes. So a past time is kept for nobody longer than for all.
+- A follower that settles an intent itself (R3): it would have to wait for the index of the settling, too.
 - Waiters for one key are woken together, in the order in which they came, and not one by one.
 """

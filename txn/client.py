@@ -52,6 +52,7 @@ class Client:
         self.flows = Flows(self._send)
         self.directory = directory or Directory()
         self.router = Router(self.directory, chance, lambda: self.flows.now)
+        self.router.near = self._near
         self._seeds = tuple(seeds)
         self._seed = 0
         self._link_of: dict[int, int] = {}
@@ -88,6 +89,11 @@ class Client:
     def connected(self) -> bool:
         """Is there a link to any node?"""
         return bool(self._node_of)
+
+    def _near(self, nodes: Sequence[int]) -> int:
+        """The node that was reached first, if it is one of these, or else one of them that there is a link to."""
+        first = self._node_of.get(self._link_of.get(HERE, -1), 0)
+        return first if first in nodes else next((node for node in nodes if node in self._link_of), 0)
 
     # -- the driver's side -------------------------------------------------------------------------------------------
 

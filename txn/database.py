@@ -9,15 +9,17 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 from node.flow import Flow, Gather, Send, Sleep
-from ranges.keys import SUBSTEP_LAST, USER
+from ranges.keys import USER
 from ranges.router import TRY_SECONDS, Call, Router
 from txn.committing import Committing, Names, out_of_time
 from txn.config import DEADLINE_SECONDS
 from txn.errors import Aborted, BadInput, Unavailable
+from txn.moments import Moments
+from txn.nearest import Nearest
 from txn.puts import Put
 from txn.queries import Read
 from txn.replies import BelowSafe, Committed, IsAborted, TooOld, Values
-from txn.transaction import Row, Space, Transaction, check_value
+from txn.transaction import Calling, Row, Space, Transaction, check_value
 
 BACKOFF_SECONDS_MIN = 0.005
 BACKOFF_SECONDS_MAX = 0.5
@@ -37,14 +39,22 @@ class Database:
     """Operations on one space of keys.
 
     1. Nothing that may have happened is ever sent again under another id.
+    2. With `nearest` reads go to the nearest replica first, as linearizable as the leader's.
     """
 
-    def __init__(self, router: Router, space: bytes = USER, seconds: float = DEADLINE_SECONDS) -> None:
+    def __init__(
+        self, router: Router, space: bytes = USER, seconds: float = DEADLINE_SECONDS, nearest: bool = False
+    ) -> None:
         self.router = router
         self.space = Space(space)
         self.seconds = seconds
         self._names = Names(router.chance)
         self._committing = Committing(router, self._names)
+        self._nearest = nearest
+        self._call_near: Calling = Nearest(router, past=False).call
+        self._call_past: Calling = Nearest(router, past=True).call
+        self._call: Calling = self._call_near if nearest else router.call
+        self._moments = Moments(router)
 
     # -- one-shots ---------------------------------------------------------------------------------------------------
 
@@ -54,7 +64,7 @@ class Database:
         router = self.router
         directory = router.directory
         message = Read((own,), 0)
-        found = directory.find(own)
+        found = None if self._nearest else directory.find(own)
         if found is not None:
             node = directory.leaders.get(found.group)
             if node is not None:
@@ -63,9 +73,14 @@ class Database:
                     router.hear(reply.at)
                     return reply.values[0]
                 router.note(found, node, reply)
+        return (yield from self._get(own, message))
+
+    def _get(self, own: bytes, message: Read) -> Flow[bytes | None]:
+        """A one-shot get whose first copy was not answered, or was none."""
+        router = self.router
         until = router.now() + self.seconds
         while True:
-            call = yield from router.call(own, message, until - router.now())
+            call = yield from self._call(own, message, until - router.now())
             if type(call.reply) is Values:
                 router.hear(call.reply.at)
                 value: bytes | None = call.reply.values[0]
@@ -128,17 +143,22 @@ class Database:
 
     def begin(self, age: int = 0) -> Transaction:
         """A transaction; `age` is that of the attempt before it, if this one tries again."""
-        return Transaction(self.router, self._committing, self.space, self.seconds, age)
+        return Transaction(self.router, self._committing, self.space, self.seconds, age, call=self._call)
 
-    def begin_at(self, at: int) -> Flow[Transaction]:
-        """A transaction that reads as of the tick in `at`, for reading only. Raises BadInput for a time to come."""
-        tick = yield from self.router.ticks(1, self.seconds)
-        if tick is None:
-            raise Unavailable("nobody gave a timestamp in time")
-        last = at | SUBSTEP_LAST  # nobody's S: reads at a stated time use the last sub-step before a tick
-        if last >= tick:
-            raise BadInput(f"the time {at} has not passed yet: the newest tick is {tick}")
-        return Transaction(self.router, self._committing, self.space, self.seconds, at=last)
+    def snapshot(self, at: int | None = None, staleness: float = 0.0) -> Flow[Transaction]:
+        """What only reads, as of a time, wherever a replica is near (txn/nearest.py).
+
+        `at` is where something stood; or the time is such that all is seen that was acknowledged more than `staleness`
+        seconds ago (ranges/placement/moments.py). Raises BadInput, also for a time to come, or Unavailable.
+        """
+        if at is None:
+            time = yield from self._moments.ago(staleness, self.seconds)
+        elif staleness:
+            raise BadInput("a snapshot is taken at a time, or with a staleness, not both")
+        else:
+            time = yield from self._moments.passed(at, self.seconds)
+        call = self._call_near if at is None and not staleness else self._call_past
+        return Transaction(self.router, self._committing, self.space, self.seconds, at=time, call=call)
 
     def get_many(self, keys: Iterable[bytes]) -> Flow[list[bytes | None]]:
         """The values, in the order of the keys, of one moment."""

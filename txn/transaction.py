@@ -7,14 +7,14 @@ Keys are the caller's, in one space. Everything that may wait is a flow. Does no
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from sortedcontainers import SortedDict
 
 from node.flow import Flow, Gather
 from ranges.config import KEY_BYTES_MAX, READ_KEYS_MAX, VALUE_BYTES_MAX
 from ranges.directory import just_below
-from ranges.router import MOVED, Router
+from ranges.router import MOVED, Call, Router
 from txn.committing import Committing, Load, join_spans
 from txn.config import DEADLINE_SECONDS, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX
 from txn.errors import TOO_OLD, Aborted, BadInput, BadType, Unavailable
@@ -22,6 +22,14 @@ from txn.queries import Read, Scan
 from txn.replies import BelowSafe, Rows, Values
 
 Row = tuple[bytes, bytes]
+
+
+class Calling(Protocol):
+    """How a query reaches somebody who answers it: as `Router.call` does, which asks the leader."""
+
+    def __call__(self, key: bytes, message: Any, seconds: float, *, follow: bool = True) -> Flow[Call]:
+        """What came of its copies."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,8 @@ class Transaction:
     1. All of its reads are at `S`, which is 0 until the first of them (or the commit of a blind one) has fetched it.
     2. `age` is the S of its first attempt, and is handed on to the next one.
     3. V holds keys whether present or absent, and of scans only what was covered. Own writes are not in V.
+    4. `timestamp` is where it stands: S, and C once it has committed.
+    5. With `at` it reads as of that time, and neither writes nor remembers what it read.
     """
 
     def __init__(
@@ -80,10 +90,14 @@ class Transaction:
         seconds: float = DEADLINE_SECONDS,
         age: int = 0,
         at: int = 0,
+        call: Calling | None = None,
     ) -> None:
         self.S = at
         self.age = age or at
+        self.timestamp = at
         self.over = False
+        self._call = call or router.call
+        self._reads_only = at > 0
         self._router = router
         self._committing = committing
         self._space = space
@@ -110,6 +124,8 @@ class Transaction:
 
     def _write(self, key: bytes, value: bytes | None) -> None:
         self._require_open()
+        if self._reads_only:
+            raise BadInput("a snapshot is for reading only: write in a transaction, or by put and delete")
         writes = self._writes
         had = writes.get(key, b"")
         if key in writes:
@@ -189,7 +205,8 @@ class Transaction:
             del rows[limit:]
             more = rows[-1][0] + (b"" if reverse else b"\x00")
             first, last = (more, last) if reverse else (first, more)
-        self._spans.append((first, last))
+        if not self._reads_only:
+            self._spans.append((first, last))
         if len(self._spans) > 64:
             self._spans = list(join_spans(self._spans))
         return Page([(key[1:], value) for key, value in rows], None if more is None else more[1:])
@@ -217,7 +234,7 @@ class Transaction:
     def _stand(self, at: int) -> None:
         """S is there: the first one counts."""
         if not self.S:
-            self.S = at
+            self.S = self.timestamp = at
             self.age = self.age or at
         self._router.hear(at)
 
@@ -225,7 +242,8 @@ class Transaction:
         """Keys of one range, as far as is known; they enter V."""
         reply = yield from self._ask(keys[0], lambda at: Read(keys, at), follow=len(keys) == 1)
         if reply is not None:
-            self._reads.update(dict.fromkeys(keys))
+            if not self._reads_only:
+                self._reads.update(dict.fromkeys(keys))
             return cast(tuple[bytes | None, ...], reply.values)
         yield from self.begin()
         groups = yield from self._router.group(keys, _itself, _one, READ_KEYS_MAX)
@@ -241,7 +259,7 @@ class Transaction:
         until = router.now() + self._seconds
         while True:
             at = self.S
-            call = yield from router.call(key, question(at), until - router.now(), follow=follow)
+            call = yield from self._call(key, question(at), until - router.now(), follow=follow)
             reply = call.reply
             if reply is MOVED:
                 return None
@@ -270,7 +288,8 @@ class Transaction:
             reads = {}
         joined = join_spans(spans)
         load = Load(self.S, self.age, tuple(sorted(reads)), joined, tuple(self._writes.items()))
-        return (yield from self._committing.commit(load, self._seconds))
+        self.timestamp = yield from self._committing.commit(load, self._seconds)
+        return self.timestamp
 
 
 def _itself(key: bytes) -> bytes:

@@ -236,11 +236,11 @@ def test_a_past_time_is_read_as_it_was_and_a_future_one_refused():
     world, database = cluster()
     first = world.wait_for(database.put(b"a", b"1"))
     world.wait_for(database.put(b"a", b"2"))
-    past = world.wait_for(database.begin_at(first))
+    past = world.wait_for(database.snapshot(first))
     assert first | SUBSTEP_LAST == past.S
     assert world.wait_for(past.get(b"a")) == b"1"
-    with pytest.raises(BadInput, match="not passed"):
-        world.wait_for(database.begin_at(1 << 60))
+    with pytest.raises(BadInput, match="not come"):
+        world.wait_for(database.snapshot(1 << 60))
 
 
 def test_only_what_was_aborted_is_tried_again_and_keeps_its_age():

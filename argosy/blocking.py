@@ -103,6 +103,14 @@ class Transaction(Keys):
         """The value, or None."""
         return self._runner.run(self._own.get(as_bytes(key)))
 
+    @property
+    def timestamp(self) -> int:
+        """Where it stands: all of its reads, and after the commit its writes (0: it has read nothing yet).
+
+        `Database.snapshot` takes it as `at`.
+        """
+        return self._own.timestamp
+
     def put(self, key: Given, value: Given) -> None:
         """Write a value at the commit. Raises BadInput, which names the limit."""
         self._own.put(as_bytes(key), as_bytes(value))
@@ -147,6 +155,21 @@ class Database(Keys):
         try:
             yield Transaction(attempt, self._runner)
             self._runner.run(attempt.commit())
+        finally:
+            attempt.rollback()
+
+    @contextmanager
+    def snapshot(self, at: int | None = None, *, staleness: float = 0.0) -> Iterator[Transaction]:
+        """`with db.snapshot(staleness=10) as past:` reads everything as of one time, and writes nothing.
+
+        The time is `at`, the `timestamp` of a transaction or snapshot, or such that all is seen that was acknowledged
+        more than `staleness` seconds before the call. It reads from the nearest replica, and only where that cannot
+        answer from the leader; the staler it may be, the less anybody waits for it. Raises BadInput for a time to come,
+        and `Aborted`, when it reads, for one that is kept no longer.
+        """
+        attempt = self._runner.run(self._core.snapshot(at, staleness))
+        try:
+            yield Transaction(attempt, self._runner)
         finally:
             attempt.rollback()
 

@@ -26,11 +26,13 @@ from txn.database import Database as Core
 T = TypeVar("T")
 
 
-def _core(node: LocalNode) -> Core:
-    """The operations, by the node's own routes."""
-    routes = node.host.assembly.routes
+def _core(node: LocalNode, nearest: bool) -> Core:
+    """The operations, by the node's own routes; nothing is nearer than itself."""
+    routes, here = node.host.assembly.routes, node.identity.node
     assert isinstance(routes, Directory), "a node's routes are its directory"
-    return Core(Router(routes, random.Random(os.urandom(16)).random, node.engine.clock.now))
+    router = Router(routes, random.Random(os.urandom(16)).random, node.engine.clock.now)
+    router.near = lambda nodes: here if here in nodes else 0
+    return Core(router, nearest=nearest)
 
 
 class TrioCalls:
@@ -53,14 +55,14 @@ class TrioCalls:
 
 
 @contextmanager
-def open_blocking(place: Place) -> Iterator[Database]:
+def open_blocking(place: Place, nearest: bool = False) -> Iterator[Database]:
     """The plain form."""
     node = LocalNode(place, Settings())
     try:
         driver = BlockingDriver(node.engine)
         driver.start()
         try:
-            yield Database(_core(node), driver)
+            yield Database(_core(node, nearest), driver)
         finally:
             driver.close()
     finally:
@@ -68,13 +70,13 @@ def open_blocking(place: Place) -> Iterator[Database]:
 
 
 @asynccontextmanager
-async def open_trio(place: Place) -> AsyncIterator[AsyncDatabase]:
+async def open_trio(place: Place, nearest: bool = False) -> AsyncIterator[AsyncDatabase]:
     """The form for trio: the node is a task that lives as long as the block."""
     node = LocalNode(place, Settings())
     try:
         driver = TrioDriver(node.engine)
         calls = TrioCalls(driver)
         async with beside(calls.turn):
-            yield AsyncDatabase(_core(node), calls)
+            yield AsyncDatabase(_core(node, nearest), calls)
     finally:
         node.close()

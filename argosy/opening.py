@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from argosy.asynchronous import AsyncDatabase
     from argosy.blocking import Database
 
 
+Reads = Literal["leader", "nearest"]
 Plain = TypeVar("Plain")
 Trio = TypeVar("Trio")
 
@@ -70,12 +71,14 @@ def open(
     tls_dir: str | PathLike[str] | None = None,
     insecure: bool = False,
     retention_seconds: float = 3_600.0,
+    reads: Reads = "leader",
 ) -> "Opening[Database, AsyncDatabase]":
     """The database in a directory, run by one node inside this process; made if it is absent.
 
     Without `listen` (`host:port`) nobody else reaches the node. With it, other nodes and clients do; `join`
     (`host:port` of any node) makes it part of a cluster. A transaction or scan that takes longer than
-    `retention_seconds` may be aborted: what it reads is kept no longer. The others are those of `argosy start`.
+    `retention_seconds` may be aborted: what it reads is kept no longer. `reads` is that of `connect`: here the nearest
+    replica is this node's. The others are those of `argosy start`.
     Raises, when entered, `DirectoryError` if the directory is in use or belongs to something else.
     """
     from argosy.embedded import open_blocking, open_trio
@@ -83,15 +86,29 @@ def open(
     from txn.config import keep
 
     place = Place(path, listen, advertise, join, (), tls_dir, insecure, keep(retention_seconds))
-    return Opening(lambda: open_blocking(place), lambda: open_trio(place))
+    nearest = _nearest(reads)
+    return Opening(lambda: open_blocking(place, nearest), lambda: open_trio(place, nearest))
 
 
-def connect(addresses: str, *, tls_dir: str | PathLike[str] | None = None) -> "Opening[Database, AsyncDatabase]":
+def connect(
+    addresses: str, *, tls_dir: str | PathLike[str] | None = None, reads: Reads = "leader"
+) -> "Opening[Database, AsyncDatabase]":
     """A client of a cluster: `host:port` of any of its nodes, several separated by commas.
 
-    `tls_dir` holds the cluster's CA, and this client's certificate and key. Raises, when entered,
+    `tls_dir` holds the cluster's CA, and this client's certificate and key. `reads="nearest"` has what is read, also
+    in transactions, answered by a replica on the node that was reached first, as far as it holds one, and not by the
+    leader, which it asks in between: just as fresh, later, and easier for the leader. Raises, when entered,
     `AddressError` if no node answers.
     """
     from argosy.remote import connect_blocking, connect_trio
 
-    return Opening(lambda: connect_blocking(addresses, tls_dir), lambda: connect_trio(addresses, tls_dir))
+    nearest = _nearest(reads)
+    return Opening(
+        lambda: connect_blocking(addresses, tls_dir, nearest), lambda: connect_trio(addresses, tls_dir, nearest)
+    )
+
+
+def _nearest(reads: str) -> bool:
+    if reads not in get_args(Reads):
+        raise ValueError(f"reads are answered by the 'leader' or by the 'nearest' replica, not by {reads!r}")
+    return reads == "nearest"

@@ -46,7 +46,7 @@ class Connection:
     2. `nobody` holds from when every seed has refused until the first node answers.
     """
 
-    def __init__(self, addresses: str, tls_dir: Address | None, name: str = "client") -> None:
+    def __init__(self, addresses: str, tls_dir: Address | None, name: str = "client", nearest: bool = False) -> None:
         seeds = [each.strip() for each in addresses.split(",") if each.strip()]
         for each in seeds or [addresses]:
             parse(each)
@@ -56,7 +56,7 @@ class Connection:
         self._resolver = Resolver()
         self.client = Client(seeds, random.Random(os.urandom(16)).random)
         self.links = Links(self.client.hello, contexts, self._resolver)
-        self.core = Core(self.client.router)
+        self.core = Core(self.client.router, nearest=nearest)
         self._seeds_left = len(seeds)
         self._met = False
 
@@ -201,19 +201,19 @@ class TrioRunner:
 
 
 @contextmanager
-def connect_blocking(addresses: str, tls_dir: Address | None = None) -> Iterator[Database]:
+def connect_blocking(addresses: str, tls_dir: Address | None = None, nearest: bool = False) -> Iterator[Database]:
     """The plain form. Raises `AddressError` if no node answers."""
-    with runner(addresses, tls_dir) as (connection, calls):
+    with runner(addresses, tls_dir, nearest=nearest) as (connection, calls):
         calls.run(connection.control(Ticks(1), CONNECT_SECONDS))
         yield Database(connection.core, calls)
 
 
 @contextmanager
 def runner(
-    addresses: str, tls_dir: Address | None, name: str = "client"
+    addresses: str, tls_dir: Address | None, name: str = "client", nearest: bool = False
 ) -> Iterator[tuple[Connection, BlockingRunner]]:
     """A connection and what runs flows over it; nobody has been asked anything yet."""
-    connection = Connection(addresses, tls_dir, name)
+    connection = Connection(addresses, tls_dir, name, nearest)
     try:
         yield connection, BlockingRunner(connection)
     finally:
@@ -221,9 +221,11 @@ def runner(
 
 
 @asynccontextmanager
-async def connect_trio(addresses: str, tls_dir: Address | None = None) -> AsyncIterator[AsyncDatabase]:
+async def connect_trio(
+    addresses: str, tls_dir: Address | None = None, nearest: bool = False
+) -> AsyncIterator[AsyncDatabase]:
     """The form for trio; two tasks live as long as the block. Raises `AddressError` if no node answers."""
-    connection = Connection(addresses, tls_dir)
+    connection = Connection(addresses, tls_dir, nearest=nearest)
     calls = TrioRunner(connection)
     try:
         async with beside(calls.send, calls.receive):

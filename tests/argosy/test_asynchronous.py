@@ -124,3 +124,15 @@ async def test_a_closed_database_says_so(tmp_path):
         pass
     with pytest.raises(NodeError, match="closed"):
         await db.get("a")
+
+
+async def test_a_snapshot_shows_what_stood_then(tmp_path):
+    async with argosy.open(tmp_path / "data") as db:
+        async with db.transaction() as tx:
+            tx.put("a", b"1")
+        await db.put("a", b"2")
+        async with db.snapshot(tx.timestamp) as past, db.snapshot(staleness=1.0) as lately:
+            assert await past.get("a") == b"1"
+            assert [row async for row in past.scan()] == [(b"a", b"1")]
+            with pytest.raises(argosy.BadInput, match="for reading only"):
+                lately.put("a", b"3")

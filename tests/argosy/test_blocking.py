@@ -253,3 +253,46 @@ def test_a_snapshot_that_outlives_the_retention_is_aborted_and_says_what_to_do(t
         assert db["a"] == b"1", "the newest version stays"
     with pytest.raises(ValueError, match="cannot be kept"), argosy.open(tmp_path / "never", retention_seconds=0):
         pass
+
+
+def test_a_snapshot_shows_what_stood_then(db):
+    db["a"] = b"1"
+    with db.transaction() as tx:
+        tx["a"] = b"2"
+        tx["b"] = b"2"
+    first = tx.timestamp
+    with db.transaction() as tx:
+        tx["a"] = b"3"
+        del tx["b"]
+    assert first < tx.timestamp
+    with db.snapshot(first) as past:
+        assert dict(past.scan()) == {b"a": b"2", b"b": b"2"}
+        assert [key for key, _ in past.scan(reverse=True, limit=1)] == [b"b"]
+        assert past["a"] == b"2" and past.get_many(["b", "c"]) == [b"2", None]
+    with db.snapshot(past.timestamp) as again:
+        assert again["b"] == b"2"
+    with db.snapshot() as now, db.snapshot(staleness=10.0) as lately:
+        db["a"] = b"4"
+        assert now["a"] == b"3"
+        assert now.timestamp >= lately.timestamp
+
+
+def test_a_snapshot_is_for_reading_only(db):
+    with db.snapshot() as past:
+        with pytest.raises(argosy.BadInput, match="for reading only"):
+            past["a"] = b"1"
+        with pytest.raises(argosy.BadInput, match="for reading only"):
+            past.delete("a")
+    with pytest.raises(argosy.BadInput, match="over"):
+        past.get("a")
+    with pytest.raises(argosy.BadInput, match="not come yet"), db.snapshot(1 << 60):
+        pass
+
+
+def test_reads_come_from_the_leader_or_the_nearest(tmp_path):
+    with pytest.raises(ValueError, match="'leader' or by the 'nearest'"):
+        argosy.open(tmp_path / "data", reads="follower")
+    with argosy.open(tmp_path / "data", reads="nearest") as db:
+        db["a"] = b"1"
+        assert db["a"] == b"1"
+        assert db.run(lambda tx: tx["a"]) == b"1"

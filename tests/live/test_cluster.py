@@ -95,3 +95,18 @@ def test_all_nodes_killed_at_once_come_back_with_everything(cluster):
     cluster.wait_healthy(3)
     with argosy.connect(cluster.address()) as db:
         assert dict(db.scan("0", "1")) == {b"%04d" % number: b"v%d" % number for number in range(1000)}
+
+
+def test_the_nearest_replica_answers_reads_and_snapshots(cluster):
+    other = next(place for place in (1, 2, 3) if place != leader_place(cluster))
+    with argosy.connect(cluster.addresses[other - 1], reads="nearest") as db:
+        for number in range(50):
+            db["nearby"] = b"%d" % number
+            assert db["nearby"] == b"%d" % number
+        with db.transaction() as tx:
+            tx["nearby"] = b"%s!" % tx["nearby"]
+        db["nearby"] = b"50"
+        with db.snapshot(tx.timestamp) as past:
+            assert past["nearby"] == b"49!"
+        with db.snapshot(staleness=60.0) as past:
+            assert past.timestamp and set(past.scan("0", "1")) <= set(db.scan("0", "1"))

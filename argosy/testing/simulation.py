@@ -35,6 +35,7 @@ from txn.settling import Settling
 CLUSTER = b"simulated world."
 THINK_SECONDS = 0.15  # between two operations of one client, on average
 DEADLINE_SECONDS = (1.0, 3.0, 10.0)  # of a client's operations: short ones end more often in an unknown outcome
+NEAREST_SHARE = 0.3  # of the clients, who read from the nearest replica
 APPLY_LATER_BYTES = (0, 2048)
 ELECTION_SECONDS = (0.25, 0.6)  # the least election timeout: a short one has promises put to the test
 FORM_SECONDS = 60.0  # until all nodes are members, at most
@@ -53,7 +54,8 @@ class ClientStation(Station):
     def __init__(self, world: World, name: str, seeds: list[str]) -> None:
         super().__init__(world, name)
         self.client = Client(seeds, Random(world.chance.random()).random, CLUSTER)
-        self.database = Database(self.client.router, seconds=world.chance.choice(DEADLINE_SECONDS))
+        nearest = Random(f"{name} of {world.seed}").random() < NEAREST_SHARE
+        self.database = Database(self.client.router, seconds=world.chance.choice(DEADLINE_SECONDS), nearest=nearest)
         self.start(self.client)
 
     def hello(self) -> Hello:

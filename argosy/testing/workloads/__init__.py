@@ -5,6 +5,7 @@ All of them are flows over txn/database.py, so that the simulator and the bench 
     bank        transfers between accounts; every snapshot, a past one too, holds the same sum
     counters    counted up in retried transactions, alone or two together; nothing is lost or counted twice
     cycle       pointers of a ring are turned by reads that depend on each other; every snapshot shows one ring
+    followers   lists, read from the nearest replica, and snapshots of the past; strictly serializable
     lists       reads, scans and appends over several lists; strictly serializable
     registers   single keys by every kind of operation; linearizable
     sets        elements as keys of their own, which appear in the middle of scans; none is lost
@@ -20,6 +21,7 @@ from random import Random
 from argosy.testing.workloads.bank import Bank
 from argosy.testing.workloads.counters import Counters
 from argosy.testing.workloads.cycle import Cycle
+from argosy.testing.workloads.followers import Followers
 from argosy.testing.workloads.lists import Lists
 from argosy.testing.workloads.registers import Registers
 from argosy.testing.workloads.sets import Sets
@@ -28,5 +30,5 @@ from argosy.testing.workloads.workload import Workload
 __all__ = ["WORKLOADS", "Workload"]
 
 WORKLOADS: dict[str, Callable[[Random, Callable[[], float]], Workload]] = {
-    each.name: each for each in (Bank, Counters, Cycle, Lists, Registers, Sets)
+    each.name: each for each in (Bank, Counters, Cycle, Followers, Lists, Registers, Sets)
 }

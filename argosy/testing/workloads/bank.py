@@ -91,5 +91,5 @@ class Bank(Tally):
         """As it was when some transfer had just been committed; the present, if none was."""
         if not self._moments:
             return (yield from self._by_scan(database))
-        transaction = yield from database.begin_at(self.chance.choice(self._moments))
-        return (yield from transaction.scan(self.keys[0], self.keys[-1] + b"\x00"))
+        snapshot = yield from database.snapshot(self.chance.choice(self._moments))
+        return (yield from snapshot.scan(self.keys[0], self.keys[-1] + b"\x00"))

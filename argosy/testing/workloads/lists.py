@@ -56,7 +56,7 @@ class Lists(Tally):
     def finish(self, database: Database) -> Flow[None]:
         """Read every list that ever was."""
         told, rows = yield from self.insist(lambda: self.scan(database, self.keys[0], LAST))
-        self._attempts.note(Attempt(*told, (_scanned(self.keys[0], LAST, rows),)))
+        self._attempts.note(Attempt(*told, (scanned(self.keys[0], LAST, rows),)))
 
     def check(self) -> None:
         """No circle, nothing lost, nothing from nowhere."""
@@ -98,10 +98,11 @@ class Lists(Tally):
                 start = rows[-1][0]
             else:
                 end = rows[-1][0] + b"\x00"
-        return _scanned(start, end, rows)
+        return scanned(start, end, rows)
 
 
-def _scanned(start: bytes, end: bytes, rows: list[Row]) -> Scan:
+def scanned(start: bytes, end: bytes, rows: list[Row]) -> Scan:
+    """What a scan showed, as a checker takes it."""
     return Scan(start, end, tuple((key, _items(value)) for key, value in rows))
 
 

@@ -82,3 +82,13 @@ def test_a_sleeping_range_is_read_nearby_and_sleeps_on(counts):
     assert len(idle.read(again.scan(reverse=True))) == len(idle.workload.keys)
     assert counts["asked"] == 2 and counts["quiet"] == len(idle.workload.keys) + 1
     assert idle.asleep()
+
+
+def test_a_read_right_after_a_write_is_answered_when_its_index_has_come(counts):
+    idle = Idle()
+    for number in range(5):
+        idle.read(idle.near.get(b"account-00"))
+        idle.wait(idle.operator.database.put(b"account-00", b"%d" % number))
+        counts.clear()
+        assert idle.read(idle.near.get(b"account-00")) == b"%d" % number
+        assert dict(counts) == {"by leave": 1, "asked": 1}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from node.following import Following
+from node.following import ASKED_AT_ONCE, Following
 from node.machine import Request
 from ranges.keys import USER
 from tests.golden import run_script, scripts
@@ -20,6 +20,7 @@ from tests.txn.stage import key_of
 from tests.txn.test_snapshots import finish
 from txn import replies
 from txn.nearby import Nearby, Permission
+from txn.queries import Read
 
 ATTEMPTS, KEYS = ["T1", "T2", "T3", "T4"], ["b", "d", "n", "p"]
 SCRIPTS = 300
@@ -168,3 +169,41 @@ def test_the_schedules_notice_when_a_rule_is_off(monkeypatch, rule):
         if false_answers(script(number)):
             return
     pytest.fail(f"{rule}: off, and nobody noticed")
+
+
+def test_nothing_is_read_while_a_snapshot_replaces_the_rows() -> None:
+    stage = FollowedStage()
+    list(stage.on_put("P1", "x=1"))
+    list(stage.on_apply())
+    here = stage.ranges[0].group_here
+    assert list(stage.on_near("-", "x")) == ["r1' asks for x at 11"]
+    here.restoring = True
+    assert list(stage.on_near("-", "x")) == ["r1' → Read: NotLeader"]
+    assert list(stage.on_permit())[1:] == ["r1' waits, and asks who leads"]
+    assert list(stage.on_follow()) == ["r1' ⇨ 2"]
+    here.restoring = False
+    stage.following.cycled(here)
+    assert list(stage.told()) == ["r1' → Read: 1 at 11"]
+
+
+def test_a_question_stands_for_so_many_reads_and_all_are_answered() -> None:
+    stage = FollowedStage()
+    list(stage.on_begin("T1"))
+    count = ASKED_AT_ONCE + 5
+    for number in range(count):
+        stage._near(Read((key_of(f"k{number}"),), stage.attempts["T1"].S), key_of("k"), False, False)
+    assert len(list(stage.told())) == 2
+    told = list(stage.on_permit())
+    assert told[:2] == ["r1 permits from 1 on"] * 2
+    assert told[2:] == ["r1' → Read: - at 10"] * count
+    assert not stage.following.awaited
+
+
+def test_a_replica_that_leads_by_now_answers_as_a_leader() -> None:
+    stage = FollowedStage()
+    here, taken = stage.ranges[0].group_here, []
+    here.take = taken.append
+    here.follows = False
+    assert list(stage.on_near("-", "x")) == [] and len(taken) == 1
+    here.follows, here.raft.leader = True, 0  # nobody leads: the group wakes, and says so
+    assert list(stage.on_near("-", "x")) == [] and len(taken) == 2

@@ -114,7 +114,7 @@ class DropReplica:
     replica: int
 
 
-@message(37)
+@message(31)
 @dataclass(frozen=True, slots=True)
 class Permitted:
     """The leader's leave: whoever asked may answer by itself once it has applied this index (node/following.py)."""

@@ -8,12 +8,13 @@ and `absorb` on the left. The group sets `configuration`. Read next: ranges/merg
 
 from collections.abc import Callable, Hashable, Sequence
 from struct import Struct, unpack_from
-from typing import Any, Protocol
+from typing import Any
 
 from node.codec import decode
 from node.flow import Flow, Sleep
 from node.machine import Answer, Applied, Machine, Permit, Proposal, Request, View, Wait
 from node.raft.messages import Configuration
+from ranges.asked import RangeCommand, RangeQuery, WhileFrozen
 from ranges.config import MARKED_SIZE_STEP_BYTES, PENDING_WAIT_SECONDS, SETTLE_WAIT_SECONDS, TICK_RETRY_SECONDS
 from ranges.descriptor import Descriptor, replicas_of
 from ranges.floors import LeaderMemory
@@ -25,44 +26,6 @@ from ranges.sampler import Keyed, LoadSampler, Sampler
 
 _stamp = Struct(">QQII")  # C, tick, the message's span version, number of further timestamps
 NOBODY = Configuration(0, 0, ())
-
-
-class RangeCommand(Protocol):
-    """A command of a range. `commit`, `tick` and `commits` come from the stamp that its `admit` made."""
-
-    def within(self, start: bytes, end: bytes) -> bool:
-        """Do all keys that it must have here lie in [start, end)?"""
-        ...
-
-    def admit(self, machine: "RangeMachine", request: Request, now: float) -> Proposal | Answer | Wait:
-        """On the leader: choose the timestamps, register what is pending, and stamp it (`machine.propose`)."""
-        ...
-
-    def apply(self, machine: "RangeMachine", commit: int, tick: int, commits: Sequence[int]) -> Applied:
-        """On every replica, with the same reply and rows."""
-        ...
-
-    def release(self, memory: LeaderMemory, commit: int, commits: Sequence[int]) -> Sequence[bytes]:
-        """On the leader, after apply or a refusal there: give back what `admit` registered; keys to wake."""
-        ...
-
-
-class RangeQuery(Protocol):
-    """A query of a range, answered by its leader in one step (L4)."""
-
-    def within(self, start: bytes, end: bytes) -> bool:
-        """Do all keys and spans that it asks for lie in [start, end)?"""
-        ...
-
-    def read(self, machine: "RangeMachine", request: Request, now: float) -> Answer | Wait | Permit:
-        """Answer it, or wait, or give leave."""
-        ...
-
-
-class WhileFrozen:
-    """A command that a frozen range takes all the same: it freezes or thaws."""
-
-    __slots__ = ()
 
 
 def stamp(span_version: int, commit: int = 0, tick: int = 0, further: int = 0) -> bytes:

@@ -55,9 +55,10 @@ from typing import ClassVar
 from node.codec import message
 from node.machine import Answer, Applied, Proposal, Request, StopGroup, Wait
 from node.messages import Done, Refused
+from ranges.asked import WhileFrozen
 from ranges.descriptor import Descriptor
 from ranges.floors import LeaderMemory
-from ranges.machine import RangeMachine, WhileFrozen
+from ranges.machine import RangeMachine
 
 
 class _Step:

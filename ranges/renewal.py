@@ -11,8 +11,9 @@ from typing import ClassVar
 from node.codec import message
 from node.machine import Answer, Applied, Request
 from node.messages import Done, Refused
+from ranges.asked import WhileFrozen
 from ranges.floors import LeaderMemory
-from ranges.machine import RangeMachine, WhileFrozen
+from ranges.machine import RangeMachine
 
 
 @message(70)

@@ -9,7 +9,6 @@ Does not own what is decided (policy.py) nor how it is carried out (driver.py). 
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from node.codec import decode
@@ -19,7 +18,7 @@ from node.messages import Done, Refused
 from node.raft.membership import NOBODY, members
 from node.raft.messages import Configuration
 from ranges.placement.cells import CONTROL_GROUP
-from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, ORDER_SECONDS, WINDOW_TICKS_MAX
+from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, WINDOW_TICKS_MAX
 from ranges.placement.memory import LeaderMemory
 from ranges.placement.merges import BeginMerge, EndMerge, Merges
 from ranges.placement.messages import (
@@ -36,7 +35,6 @@ from ranges.placement.messages import (
     PutNode,
     Report,
     ReportTaken,
-    RoutesAre,
     SetNodeState,
     SetRules,
     Ticks,
@@ -45,10 +43,10 @@ from ranges.placement.messages import (
 from ranges.placement.moments import MomentAgo, MomentIs
 from ranges.placement.picture import NodeView, Picture
 from ranges.placement.recovered import Recovered, take_recovered
-from ranges.placement.reports import news_of, take_report
+from ranges.placement.reports import news_of, propose, take_report
 from ranges.placement.routes import Placed, Routes
 from ranges.placement.rows import CATALOG_FIRST, CATALOG_LAST, NodeRow, Rows
-from ranges.placement.status import cluster_status, nodes_are, ranges_are
+from ranges.placement.status import cluster_status, nodes_are, ranges_are, routes_are
 
 WINDOW = ("window",)  # the token of ticks that wait for the window to be extended
 Drive = Callable[["Catalog", int], Flow[None]]  # (catalog, term): runs while this replica leads in the term
@@ -325,11 +323,7 @@ class Catalog:
         return Answer(MomentIs(self.memory.moments.ago(self.now, message.seconds, self.memory.window.next)))
 
     def _lookup(self, message: Lookup) -> Answer:
-        found = tuple(placed.descriptor for placed in islice(self.routes.from_key(message.key), message.count))
-        nodes = sorted({replica.node for descriptor in found for replica in descriptor.replicas})
-        addresses = tuple((node, self.nodes[node].address) for node in nodes if node in self.nodes)
-        leaders = tuple(self.picture.facts(each.group).leader for each in found)
-        return Answer(RoutesAre(found, addresses, leaders, self._control_routes()))
+        return Answer(routes_are(self.picture, self.routes, self.nodes, message, self._control_routes()))
 
     def _list_nodes(self, _: ListNodes) -> Answer:
         return Answer(nodes_are(self.look(), self.nodes))
@@ -351,11 +345,11 @@ class Catalog:
             return Answer(Refused(f"node {report.node} was removed from this cluster, which is for ever"))
         if (known.life, known.address) != (report.life, report.address):
             note = PutNode(report.node, report.life, report.address)
-            return Wait(("life", report.node), _propose(note))
+            return Wait(("life", report.node), propose(note))
         if report.generation == memory.term:
             changes = news_of(self.routes, report)
             if changes.descriptors:
-                return Wait(("report", report.node), _propose(changes))
+                return Wait(("report", report.node), propose(changes))
             take_report(report, self.routes, self.picture, memory, self.now)
             memory.take_holdings(report, self.is_removed)
         is_current = report.generation == memory.term and report.seen == memory.seen
@@ -376,13 +370,6 @@ class Catalog:
             if type(reply) is not Done:
                 yield Sleep(ASK_SECONDS)
         memory.extending = False
-
-
-def _propose(command: PutNode | PutDescriptors) -> Flow[None]:
-    """Propose what a report tells anew; the report then begins again, and finds it known."""
-    reply = yield Send(HERE, CONTROL_GROUP, 0, command, ORDER_SECONDS)
-    if type(reply) is not Done:
-        yield Sleep(ASK_SECONDS)
 
 
 _COMMANDS: dict[type, Callable[[Catalog, Any], Applied]] = {

@@ -1,4 +1,4 @@
-"""What was true so many seconds ago? Which tick was the next one, and when; class tags 86 and 87.
+"""What was true so many seconds ago? Which tick was the next one, and when; class tags 78 and 79.
 
 Owns `Moments`, a memory of the oracle's leader. Does not own ticks (oracle.py). Read next: ranges/placement/oracle.py.
 
@@ -23,7 +23,7 @@ SAMPLES_MAX = 4_096  # a little more than an hour of them, as long as versions a
 AGO_SECONDS_MAX = 1e9
 
 
-@message(86)
+@message(78)
 @dataclass(frozen=True, slots=True)
 class MomentAgo(Query):
     """Query: a time at which all is seen that was acknowledged more than so many seconds before this was asked."""
@@ -34,7 +34,7 @@ class MomentAgo(Query):
         require(0.0 <= self.seconds <= AGO_SECONDS_MAX, f"a moment lies 0 to {AGO_SECONDS_MAX:g} seconds back")
 
 
-@message(87)
+@message(79)
 @dataclass(frozen=True, slots=True)
 class MomentIs:
     """The last sub-step before a tick: everything at or below it has been decided, or is at work."""

@@ -4,9 +4,12 @@ Owns how a report is read, by the leader of group 0 only. Does not own when one 
 what else the node holds (holdings.py). Read next: ranges/placement/picture.py.
 """
 
-from ranges.placement.config import RANGES_PER_REPORT_MAX
+from node.flow import HERE, Flow, Send, Sleep
+from node.messages import Done
+from ranges.placement.cells import CONTROL_GROUP
+from ranges.placement.config import ASK_SECONDS, ORDER_SECONDS, RANGES_PER_REPORT_MAX
 from ranges.placement.memory import LeaderMemory
-from ranges.placement.messages import PutDescriptors, Report
+from ranges.placement.messages import PutDescriptors, PutNode, Report
 from ranges.placement.picture import Facts, Picture
 from ranges.placement.routes import Placed, Routes, least_next_replica
 
@@ -32,3 +35,10 @@ def take_report(report: Report, routes: Routes, picture: Picture, memory: Leader
             known = picture.facts(group)  # it was split since: size and load are those of both sides
             facts = facts._replace(size=known.size, load=known.load)
         picture.report(group, facts, since)
+
+
+def propose(command: PutNode | PutDescriptors) -> Flow[None]:
+    """Propose what a report tells anew; the report then begins again, and finds it known."""
+    reply = yield Send(HERE, CONTROL_GROUP, 0, command, ORDER_SECONDS)
+    if type(reply) is not Done:
+        yield Sleep(ASK_SECONDS)

@@ -5,11 +5,21 @@ Owns the reading of a picture for people. Decides nothing. Read next: ranges/pla
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 
 from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import TARGET_SILENT_SECONDS
 from ranges.placement.draft import is_dead, wanted_voters
-from ranges.placement.messages import ListRanges, NodesAre, NodeStatus, RangesAre, RangeStatus, StatusIs
+from ranges.placement.messages import (
+    ListRanges,
+    Lookup,
+    NodesAre,
+    NodeStatus,
+    RangesAre,
+    RangeStatus,
+    RoutesAre,
+    StatusIs,
+)
 from ranges.placement.picture import Picture
 from ranges.placement.routes import Routes
 from ranges.placement.rows import NodeRow
@@ -92,3 +102,18 @@ def cluster_status(picture: Picture) -> StatusIs:
 def _leaderless(cell: Cell, members: set[int], alive: set[int]) -> int:
     """Ranges whose leader is dead or unknown; group 0 leads, else nobody would ask."""
     return 0 if cell.leader in alive else len(members - {CONTROL_GROUP})
+
+
+def routes_are(
+    picture: Picture,
+    routes: Routes,
+    rows: Mapping[int, NodeRow],
+    message: Lookup,
+    control: tuple[tuple[int, str], ...],
+) -> RoutesAre:
+    """The ranges from a key on, with who leads them and where their nodes are."""
+    found = tuple(placed.descriptor for placed in islice(routes.from_key(message.key), message.count))
+    nodes = sorted({replica.node for descriptor in found for replica in descriptor.replicas})
+    addresses = tuple((node, rows[node].address) for node in nodes if node in rows)
+    leaders = tuple(picture.facts(each.group).leader for each in found)
+    return RoutesAre(found, addresses, leaders, control)

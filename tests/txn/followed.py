@@ -15,7 +15,7 @@ from node.joining import outcomes
 from node.machine import Answer, Permit, Request, StopGroup, Wait
 from node.messages import NotLeader, Permitted
 from node.raft.messages import AskLeader
-from ranges.machine import first_mark
+from ranges.marks import first_mark
 from ranges.merging import Absorb, Freeze
 from tests.golden import Verb
 from tests.txn.stage import Replicas, Stage, key_of, parse_time, reply_of, text_of, time_of, title, token_of

@@ -5,7 +5,8 @@ import pytest
 from node.machine import Request
 from node.messages import NoGroup, NotLeader, Refused
 from ranges.keys import SUBSTEP_LAST, TICK
-from ranges.machine import RangeMachine, first_mark
+from ranges.machine import RangeMachine
+from ranges.marks import first_mark
 from ranges.messages import NotYet, StaleSpan
 from ranges.placement.catalog import Catalog
 from ranges.placement.messages import Ticks, TicksAre

@@ -291,7 +291,6 @@ class Host:
     def _on_link_up(self, event: LinkUp, _: Effects) -> None:
         if event.hello.role == Role.NODE:
             self.outbox.up(event.hello.node, event.link)
-        if event.hello.routes:
             self.assembly.routes.learn_control(event.hello.routes)
 
     def _on_link_down(self, event: LinkDown, _: Effects) -> None:

@@ -48,7 +48,7 @@ class Call:
 class _Pace:
     """How one message goes on trying: who was silent, whom to ask next, how long to wait and to pause."""
 
-    __slots__ = ("_jumped", "_pause", "chance", "place", "refusals", "seconds", "silences", "silent")
+    __slots__ = ("_jumped", "_pause", "_spared", "chance", "place", "refusals", "seconds", "silences", "silent")
 
     def __init__(self, chance: Callable[[], float], seconds: float) -> None:
         self.chance = chance
@@ -56,12 +56,12 @@ class _Pace:
         self.place = -1
         self.silences = self.refusals = 0
         self.silent: set[int] = set()
-        self._jumped = False
+        self._jumped = self._spared = False
         self._pause = PAUSE_SECONDS_MIN
 
-    def next_node(self, hint: int, nodes: tuple[int, ...], spare: int | None = None) -> int:
+    def next_node(self, hint: int, nodes: tuple[int, ...], spares: Callable[[], tuple[int, ...]] | None = None) -> int:
         """The leader, if there is a hint; else the nodes in turn. One who was silent is passed over once; where all
-        were, it is the turn of `spare`."""
+        were, and there are `spares`, it is the turn of whoever is at hand, then of one of those, whichever."""
         if hint and hint not in self.silent:
             return hint
         self.silent.discard(hint)
@@ -70,9 +70,12 @@ class _Pace:
             node = nodes[self.place % len(nodes)]
             if node != hint and node not in self.silent:
                 return node
+        self._spared = spares is not None and not self._spared
+        if self._spared:
+            return HERE
         self.silent.clear()
-        if spare is not None:
-            return spare
+        if spares is not None and (known := spares()):
+            return known[int(self.chance() * len(known))]
         return hint or (nodes[self.place % len(nodes)] if nodes else HERE)
 
     def was_silent(self, node: int) -> bool:
@@ -312,9 +315,10 @@ class Router:
             left = until - self.now()
             if left <= 0:
                 return None
-            # All known members of group 0 may be gone: any node, or a client's seed, knows those of today.
-            spare = HERE if nodes is None and members else None
-            node, patience = pace.next_node(hint, members, spare), pace.seconds
+            # All known members of group 0 may be gone: any node, or a client's seed, may know those of today. The one
+            # at hand may be as wrong as we are.
+            spares = directory.nodes if nodes is None and members else None
+            node, patience = pace.next_node(hint, members, spares), pace.seconds
             reply = yield Send(node, group, span, message, min(patience, left))
             kind = type(reply)
             if reply is not None and (kind not in ROUTING or kind is StaleSpan):

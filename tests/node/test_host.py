@@ -69,7 +69,11 @@ class Routes:
     def control_nodes(self) -> tuple[tuple[int, str], ...]:
         return ((1, "n1:1"),)
 
-    def learn_control(self, nodes: Any) -> None: ...
+    def __init__(self) -> None:
+        self.learned: list[Any] = []
+
+    def learn_control(self, nodes: Any) -> None:
+        self.learned.append(nodes)
 
 
 class Node:
@@ -251,3 +255,12 @@ def encode_put() -> bytes:
     from txn.queries import Read
 
     return encode(Read((b"\x10a",), 1 << 16))
+
+
+def test_a_node_says_who_holds_group_0_and_a_client_does_not():
+    """A client may not have asked for long."""
+    node, known = Node(), ((3, "n3:1"),)
+    node.step(LinkUp(LINK + 1, Hello(Role.CLIENT, b"c" * 16, 0, 0, "", ((1, "n1:1"),))))
+    node.step(LinkUp(LINK + 2, Hello(Role.NODE, b"c" * 16, 3, 1, "n3:1", known)))
+    assert node.host.assembly.routes.learned[-1] == known
+    assert ((1, "n1:1"),) not in node.host.assembly.routes.learned

@@ -188,6 +188,18 @@ def test_who_knows_only_members_that_are_gone_asks_any_node():
         assert HERE in asked[:3]
 
 
+def test_who_is_told_of_a_leader_that_is_gone_asks_another_node():
+    """The one at hand names node 1 for ever; it has not heard of today's members either."""
+
+    def answer(send):
+        return Done() if send.node == 2 else NotLeader(0, 1, "n1:1") if send.node == HERE else NotLeader(0, 0)
+
+    played = Played(answer)
+    played.directory.learn_control(((1, "n1:1"),))
+    assert played.run(played.router.control(ListNodes(), 5.0)) == Done()
+    assert len(played.sent) < 20
+
+
 def test_ticks_are_told_and_remembered():
     played = Played(lambda send: None)
     assert played.run(played.router.ticks(3)) == 10 << 16

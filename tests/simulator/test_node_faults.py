@@ -1,5 +1,6 @@
 """Each fault of a node or its disk does what it says, and the cluster lives on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,11 +105,29 @@ def test_a_station_whose_clock_gets_faster_wakes_sooner(formed: Formed) -> None:
     assert node.steps > steps
 
 
-@pytest.mark.parametrize(("fault", "seed"), [(node_faults.lose_disk, 1), (disk_faults.rotten_disk, 5)])
-def test_a_lost_disk_is_a_dead_node_and_another_one_takes_its_place(formed: Formed, fault: Any, seed: int) -> None:
-    lost = named(formed, formed.strike(fault, seed))
+def loses_disk(formed: Formed) -> NodeStation:
+    node = named(formed, formed.strike(node_faults.lose_disk))
     assert not formed.strike(node_faults.lose_disk), "one at a time: the others would not be a majority"
-    formed.world.run(disk_faults.ROTTEN_SECONDS[1])
+    return node
+
+
+def rots(formed: Formed) -> NodeStation:
+    """A bit may change in what is written anew, or goes, before anybody reads it."""
+    for seed in range(20):
+        node = named(formed, formed.strike(disk_faults.rotten_disk, seed))
+        assert node.doomed
+        assert not formed.strike(node_faults.lose_disk), "whoever is doomed counts as lost"
+        formed.world.run(disk_faults.ROTTEN_SECONDS[1])
+        if node.dead:
+            return node
+    raise AssertionError("nobody ever found a changed bit")
+
+
+@pytest.mark.parametrize("lose", [loses_disk, rots])
+def test_a_lost_disk_is_a_dead_node_and_another_one_takes_its_place(
+    formed: Formed, lose: Callable[[Formed], NodeStation]
+) -> None:
+    lost = lose(formed)
     assert lost.dead
     lost.restart()
     assert not lost.up, "it never comes back"
@@ -184,6 +203,19 @@ def test_rot_that_a_dump_finds_ends_the_node(formed: Formed) -> None:
     node.state.dump(99, RANGE, first, last)
     formed.world.run(5.0)
     assert node.dead
+    goes_on(formed)
+
+
+def test_members_that_all_begin_anew_find_each_other(formed: Formed) -> None:
+    """Node 1 died before it told the other members of group 0 where they are; each of them has it in the catalog."""
+    others = [node for node in formed.cluster.nodes if node.node != 1]
+    formed.cluster.nodes[0].lose()
+    for node in others:
+        node.kept = ((1, "n1:4480"),)
+        node.crash()
+    for node in others:
+        node.restart()
+    formed.world.run(10.0)
     goes_on(formed)
 
 

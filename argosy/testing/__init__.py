@@ -19,12 +19,15 @@ The hosts, machines and clients are the real ones: all that decides is sans-IO a
 lies outside is simulated, each by one file:
 
     clock and steps   world.py       a heap of plans; each node's clock has its own start and rate
-    links             network.py     order and latency; cuts, silence, partitions one way or both; lost Raft frames
+    links             network.py     order; cuts, silence, partitions; Raft frames that are lost, doubled, out of order
+                      ways.py        latency and bandwidth
     disks             disk.py        a journal whose syncs take time; a crash loses what was not synced, or does not
                       rows.py        applied rows over durable ones, which advance by whole batches
     faults            faults.py      a schedule drawn from the seed up front; also an operator's splits and moves
-                      nemesis.py     what each one does; all is undone at the end
-    load              workloads/     bank, counters, cycle, lists, registers, sets: prepare, step, finish, check
+                      nemesis.py     carries them out; all is undone at the end, but the dead stay dead
+                      *_faults.py    what each one does
+                      members.py     nodes that join, and those that are given up
+    load              workloads/     bank, counters, cycle, followers, lists, registers, sets
     a user's program  commands.py    what may be done to a cluster; plain.py and virtual.py are its two forms
 
 What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards, from what clients
@@ -35,8 +38,11 @@ called by its name; snapshots.py, growing.py: what a bank, a ring, a set and a c
 2. Nothing here is slept for or measured: time is a number on a heap.
 3. After the last fault every client gets an answer, within simulated time: a cluster that hangs is a violation.
 
-Left out: torn or wrong bytes on disk (the real journal has its own tests), clocks whose rates break their bound,
-and clients that die (their transactions live at a coordinator's node, which does crash).
+A journal's commit is whole or not there, as LMDB's is: a record is never torn within. A changed bit is found by its
+checksum at the next start, or by a dump; the node is then lost with its disk, and people begin another one.
+
+Left out: the real files under simulated time (they have their own tests), and clients that die (their transactions
+live at a coordinator's node, which does crash).
 Read next: argosy/testing/simulation.py.
 """
 

@@ -125,6 +125,12 @@ class Disk:
         self.rows[head][1][place] = _flipped(self.rows[head][1][place], pick)
         return f"a row of {head!r}"
 
+    def is_torn(self, group: int, index: int) -> bool:
+        """Whether the entry at this index is not as it was written."""
+        log = self.logs[group]
+        place = index - log.base[0] - 1
+        return self._sums_of(group, log)[place] != _sum_of_entry(log.entries[place])
+
     def read_logs(self) -> dict[int, Recovered]:
         """Each group's log. Raises `DiskError` for a torn one."""
         for group, log in self.logs.items():

@@ -18,6 +18,7 @@ STEP_SECONDS = 0.0007  # what one step costs, and so how much gathers for the ne
 CLOCK_OFFSET_SECONDS = 1000.0  # clocks begin anywhere below this
 CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most; in some worlds
 CLOCK_RATE_ERROR_LARGE = 0.03  # by this much, which nodes are told
+CLOCK_RATE_ERROR_WILD = 0.4  # more than nodes are told: leases promise nothing then
 
 
 class Station:

@@ -3,6 +3,8 @@
 from collections import Counter
 from itertools import pairwise
 
+import pytest
+
 from argosy.testing.faults import WEIGHTS, climate, schedule
 from argosy.testing.nemesis import ACTS
 from argosy.testing.simulation import Simulation
@@ -39,6 +41,24 @@ def test_what_is_left_out_changes_nothing_about_how_the_others_are_drawn() -> No
     whole, part = Simulation(3, seconds=20.0), Simulation(3, seconds=20.0, faults={1, 4})
     assert part.nemesis.faults == [whole.nemesis.faults[1], whole.nemesis.faults[4]]
     assert Simulation(3, faults=()).nemesis.faults == []
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_promises_hold_under_one_fault_again_and_again(name: str) -> None:
+    simulation = Simulation(5, "lists", seconds=6.0, nodes=4)
+    simulation.nemesis.faults = schedule(5, 6.0, {name: 1})
+    simulation.run()
+    assert simulation.nemesis.counts[name]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_raft_is_safe_whatever_clocks_say(seed: int) -> None:
+    simulation = Simulation(seed, "registers", seconds=10.0, wild_clocks=True)
+    simulation.nemesis.faults = schedule(seed, 10.0, {"drift": 1, "crash": 1, "isolate": 1})
+    simulation.run()
+    rates = [node._rate for node in simulation.cluster.nodes]
+    assert max(rates) - min(rates) > 10 * simulation.settings.clock_rate_error
+    assert len(simulation.cluster.safety.leaders) > 2
 
 
 def test_what_is_struck_is_noted_and_counted() -> None:

@@ -126,6 +126,7 @@ def test_a_flipped_bit_of_an_entry_is_found_by_its_checksum() -> None:
     disk.take_record(Record(1, [GroupRecord(7, (1, 0, 0), 1, [Entry(1, 0, b"first"), Entry(1, 0, b"second")])]))
     assert MemoryJournal(disk, _never, float).recover()[7].entries[1].body == b"second"
     assert disk.flip(lambda count: count - 1) == "an entry of group 7"
+    assert [disk.is_torn(7, index) for index in (1, 2)] == [False, True]
     with pytest.raises(DiskError, match="group 7 is torn"):
         MemoryJournal(disk, _never, float).recover()
 

@@ -94,17 +94,6 @@ def test_clocks_change_their_rate_and_do_not_jump(formed: Formed) -> None:
     assert passed[-1] == pytest.approx(10 * (1 + CLOCK_RATE_ERROR_LARGE), rel=1e-3)
 
 
-def test_a_station_whose_clock_gets_faster_wakes_sooner(formed: Formed) -> None:
-    node = formed.cluster.nodes[0]
-    node.run_clock(1.0)
-    formed.world.run(5.0)
-    until = node.host.wake_at - node.clock
-    node.run_clock(10.0)
-    steps = node.steps
-    formed.world.run(until / 10 + 0.001)
-    assert node.steps > steps
-
-
 def loses_disk(formed: Formed) -> NodeStation:
     node = named(formed, formed.strike(node_faults.lose_disk))
     assert not formed.strike(node_faults.lose_disk), "one at a time: the others would not be a majority"

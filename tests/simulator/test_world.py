@@ -169,6 +169,17 @@ def test_a_station_wakes_when_it_wants_by_its_own_clock() -> None:
     assert first.notes.steps[-1] >= wanted
 
 
+def test_a_station_whose_clock_gets_faster_wakes_sooner() -> None:
+    world, first, _ = pair()
+    first.notes.wake_at = first.clock + 2
+    first.ask()
+    world.run(0.1)
+    steps = len(first.notes.steps)
+    first.run_clock(10.0)
+    world.run(0.25)
+    assert len(first.notes.steps) == steps + 1
+
+
 def test_a_pause_gathers_everything_for_one_step() -> None:
     world, first, second = pair()
     second.pause(1)

@@ -9,12 +9,22 @@ from random import Random
 from typing import Any
 
 from argosy.assembly import assemble, beginning
+from argosy.testing.aftermath import (
+    COLLECTION_SECONDS,
+    QUIET_SECONDS,
+    RECOVERY_SECONDS,
+    check_collected,
+    check_quiet,
+    collect_everything,
+    write_everywhere,
+)
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.faults import schedule
 from argosy.testing.linear import Violation
 from argosy.testing.members import Members, draw_rules
 from argosy.testing.nemesis import Nemesis
 from argosy.testing.promises import Promises
+from argosy.testing.queues import check_bounds
 from argosy.testing.ways import draw_ways
 from argosy.testing.workloads import WORKLOADS, Workload
 from argosy.testing.world import CLOCK_RATE_ERROR_WILD, Station, World
@@ -44,6 +54,7 @@ ORDER_SECONDS = 5.0
 FIRST_SPLITS_MAX = 3
 MERGE_TRIES = 10  # a merge needs every node of both sides, and a moment in which nothing else is done with them
 PATIENCE_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # between two looks at how much waits in the nodes
 
 MakeWorkload = Callable[[Random, Callable[[], float]], Workload]
 
@@ -130,6 +141,7 @@ class Simulation:
         kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
         self.nemesis = Nemesis(self.cluster, kept)
         self.orders: dict[str, int] = {}
+        self.recovery_seconds = 0.0  # from the last fault until every range had taken a write
         self._ranges = ranges
         self._working = 0
 
@@ -138,6 +150,7 @@ class Simulation:
     def run(self) -> "Simulation":
         """From the first node to the last check."""
         self.form()
+        self._look()
         self._split()
         self.nemesis.begin()
         self._wait("the first rows", FORM_SECONDS, self.workload.prepare(self.operator.database))
@@ -147,13 +160,28 @@ class Simulation:
             station.run(self._work(number, station.database, end), self._stopped)
         self.world.run(self.seconds)
         self.nemesis.end()
+        healed, router = self.world.now, self.operator.client.router
+        self._wait("a write to every range", RECOVERY_SECONDS, write_everywhere(router, self.operator.database))
+        self.recovery_seconds = self.world.now - healed
         if not self.world.run(CALM_SECONDS, lambda: not self._working):
             raise Violation(f"{self._working} clients are still waiting {CALM_SECONDS} s after the last fault")
         self._wait("the last look", CALM_SECONDS, self.workload.finish(self.operator.database))
         self.cluster.compare()
         if not self._wild_clocks:
             self.workload.check()
+        self._wait("a collection of everything", COLLECTION_SECONDS, collect_everything(router))
+        self.world.run(QUIET_SECONDS)
+        check_quiet(self.cluster.nodes, self.world.run)
+        check_collected(self.cluster.nodes)
+        self.cluster.compare()
         return self
+
+    def _look(self) -> None:
+        """Nothing grows beyond its bounds."""
+        for node in self.cluster.nodes:
+            if node.up:
+                check_bounds(node)
+        self.world.after(LOOK_SECONDS, self._look)
 
     def totals(self) -> dict[str, int]:
         """What happened, in numbers; equal for two runs of one seed."""
@@ -161,6 +189,7 @@ class Simulation:
         return {
             "nodes": len(self.cluster.nodes),
             "milliseconds": int(self.world.now * 1000),
+            "recovery": int(self.recovery_seconds * 1000),
             "steps": sum(node.steps for node in self.cluster.nodes),
             "frames": self.world.network.frames,
             "faults": sum(self.nemesis.counts.values()),

@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := argosy bench sql_lite_frontend txn ranges node
 
-.PHONY: help demo test check check-format check-lint check-types check-floors check-tidy fix bench clean
+.PHONY: help demo test soak check check-format check-lint check-types check-floors check-tidy fix bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    three nodes, a loaded table, a killed node, a joined one: under two minutes"
 	@echo "make test    all tests; warnings are errors"
+	@echo "make soak    fresh seeds of the simulator, all cores, MINUTES=10; SEED= repeats them"
 	@echo "make check   format, lint, types, floors, dead code, tidiness; changes nothing"
 	@echo "make fix     what of it can be mended by itself"
 	@echo "make bench   the key-value bench on three local nodes, 64 clients"
@@ -28,6 +29,10 @@ demo: $(READY)
 # Two processes: the simulated clusters are most of the work. TESTS=tests/raft runs a part.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(TESTS)
+
+MINUTES ?= 10
+soak: $(READY)
+	$(BIN)/python -m tests.simulator.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # `make -k check` goes on after the first finding.
 CHECKS := format lint types floors tidy

@@ -30,13 +30,18 @@ lies outside is simulated, each by one file:
     load              workloads/     bank, counters, cycle, followers, lists, registers, sets
     a user's program  commands.py    what may be done to a cluster; plain.py and virtual.py are its two forms
 
-What must hold is checked while it runs (safety.py: Raft's safety, equal replicas) and afterwards, from what clients
-saw (linear.py: single keys are linearizable; serial.py: transactions are strictly serializable, and what is not is
-called by its name; snapshots.py, growing.py: what a bank, a ring, a set and a counter may never show).
+What must hold is checked while it runs (safety.py: Raft's safety, equal replicas; promises.py: what is said, and
+leases; queues.py: bounds) and afterwards, from what clients saw (linear.py: single keys are linearizable; serial.py:
+transactions are strictly serializable, and what is not is called by its name; snapshots.py, growing.py: what a bank, a
+ring, a set and a counter may never show) and from what is left (aftermath.py: writes succeed soon, nothing is left
+unsettled, nothing waits for ever).
 
-1. The same seed gives the same history, in another process and under another PYTHONHASHSEED: `totals` are equal.
+A person drives it by `python -m tests.simulator` (one seed, its trace, the faults that a failure takes: trace.py,
+shrink.py) and by `make soak` (fresh seeds, and what they reach: coverage.py, points.py).
+
+1. The same seed gives the same history, in another process and under another PYTHONHASHSEED: traces are equal.
 2. Nothing here is slept for or measured: time is a number on a heap.
-3. After the last fault every client gets an answer, within simulated time: a cluster that hangs is a violation.
+3. After the last fault every range takes a write and every client gets an answer, within simulated time.
 
 A journal's commit is whole or not there, as LMDB's is: a record is never torn within. A changed bit is found by its
 checksum at the next start, or by a dump; the node is then lost with its disk, and people begin another one.

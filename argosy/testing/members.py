@@ -41,7 +41,7 @@ class Members:
 
     def join(self, node: NodeStation) -> Flow[None]:
         """Take a node in, and start it."""
-        token = b"%d" % node.node + bytes(TOKEN_BYTES - 1)
+        token = (b"%d" % node.node).ljust(TOKEN_BYTES, b"\0")
         reply = yield from self._insist(Join(token, node.address))
         assert isinstance(reply, Joined), f"{reply} is no answer to a join"
         assert reply.node == node.node, "ids are handed out in the order of joining"

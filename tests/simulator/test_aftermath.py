@@ -85,6 +85,19 @@ def test_what_is_busy_now_and_then_is_quiet(simulation, node):
     assert len(passed) == 3
 
 
+def test_two_that_are_busy_in_turns_are_quiet(simulation, node):
+    busy, idle = node.host._moves, node.host._inbox
+    busy.append("something")
+
+    def run(seconds):
+        nonlocal busy, idle
+        busy, idle = idle, busy
+        busy.append(idle.pop())
+
+    check_quiet(simulation.cluster.nodes, run)
+    busy.clear()
+
+
 def test_what_may_hold_something_may_not_grow(node):
     node.host._stirred.update(dict.fromkeys(range(QUIET_MAX)))
     assert "Host._stirred" in KEPT

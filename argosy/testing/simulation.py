@@ -122,11 +122,7 @@ class Simulation:
             "move replica": self._order_replica,
             "collect": self._order_collection,
         }
-        self.settings = Settings(
-            election_seconds_min=chance.choice(ELECTION_SECONDS),
-            clock_rate_error=told,
-            apply_later_bytes=APPLY_LATER_BYTES[seed % 2],
-        )
+        self.settings = _settings(chance, told, seed)
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
         self.world.network.ways = draw_ways(seed)
@@ -326,3 +322,11 @@ class Simulation:
     def _count(self, name: str, done: bool) -> None:
         name = name if done else f"{name} refused"
         self.orders[name] = self.orders.get(name, 0) + 1
+
+
+def _settings(chance: Random, clock_rate_error: float, seed: int) -> Settings:
+    return Settings(
+        election_seconds_min=chance.choice(ELECTION_SECONDS),
+        clock_rate_error=clock_rate_error,
+        apply_later_bytes=APPLY_LATER_BYTES[seed % 2],
+    )

@@ -18,6 +18,7 @@ class Outbox:
     """Frames on their way out of one step, and the links that they go by.
 
     1. A request is sent once or not at all, on one link, and its copy is told lost with that link.
+    2. `_waiting` holds exactly the nodes to which a dial is under way.
     """
 
     def __init__(self, address: Callable[[int], str | None]) -> None:
@@ -79,8 +80,9 @@ class Outbox:
         if link is not None:
             self._requests.setdefault(link, []).append(row)
             return True
-        waiting = self._waiting.setdefault(node, [])
-        if not self.dial(node, now) or len(waiting) >= WAITING_REQUESTS_MAX:
+        self.dial(node, now)
+        waiting = self._waiting.get(node)  # none just after a dial has failed: there is nothing to wait for
+        if waiting is None or len(waiting) >= WAITING_REQUESTS_MAX:
             return False
         waiting.append(row)
         return True
@@ -100,15 +102,13 @@ class Outbox:
             self._snapshots.append((link, payload))
         return link is not None
 
-    def dial(self, node: int, now: float) -> bool:
-        """Have a node dialled, not too often; False if nobody knows its address."""
+    def dial(self, node: int, now: float) -> None:
+        """Have a node dialled, if its address is known, and not too often."""
         address = self._address(node)
-        if address is None:
-            return False
-        if now - self._dialled.get(node, float("-inf")) >= DIAL_AGAIN_SECONDS:
+        if address is not None and now - self._dialled.get(node, float("-inf")) >= DIAL_AGAIN_SECONDS:
             self._dialled[node] = now
             self._dials.append((node, address))
-        return True
+            self._waiting.setdefault(node, [])
 
     def empty_into(self, effects: Effects) -> None:
         """Everything gathered becomes frames. Snapshot chunks go before the Raft message that offers them."""

@@ -49,7 +49,6 @@ KEPT = {
     **dict.fromkeys(("LeaderMemory._recent", "LeaderMemory._older", "Log.entries"), "bounded, above"),
     "Flows._timers": "what runs behind on every node",
     "Host._alarms": "those of tokens that were woken meanwhile, for some seconds: placement never quite rests",
-    "Outbox._waiting": "requests that came just after a dial had failed: until somebody dials that node again",
     "Intake._services": "a table",
     "WatchedState._rows": "the rows",
     **dict.fromkeys(("WatchedState._at", "WatchedJournal._cuts"), "a number for each group"),

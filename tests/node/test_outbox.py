@@ -42,6 +42,17 @@ def test_a_failed_dial_loses_what_waited_and_tells_the_node():
     assert emptied(box).sends == []
 
 
+def test_a_request_that_comes_just_after_a_failed_dial_does_not_wait():
+    box = outbox()
+    assert box.request(2, (1, 0, 0, b"first"), 0.0)
+    emptied(box)
+    box.down(-1, 2)
+    assert not box.request(2, (2, 0, 0, b"second"), DIAL_AGAIN_SECONDS / 2), "no dial would bring it on its way"
+    assert not emptied(box).dials
+    box.up(2, 7)
+    assert not emptied(box).sends
+
+
 def test_nobody_is_dialled_too_often_nor_without_an_address():
     box = outbox()
     assert not box.request(9, ROW, 0.0)

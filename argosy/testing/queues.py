@@ -45,7 +45,10 @@ KEPT = {
         ("Outbox.link_of", "Outbox.node_of", "Outbox._dialled", "Support._partners"), "links and those at their ends"
     ),
     **dict.fromkeys(("Liveness._known", "Liveness._placed", "Host._stirred"), "groups, until they change"),
-    **dict.fromkeys(("LeaderMemory._drops", "LeaderMemory._heard", "LeaderMemory._holding"), "what nodes reported"),
+    **dict.fromkeys(
+        ("LeaderMemory._drops", "LeaderMemory._heard", "LeaderMemory._holding", "LeaderMemory._stirred"),
+        "what nodes reported",
+    ),
     **dict.fromkeys(("LeaderMemory._recent", "LeaderMemory._older", "Log.entries"), "bounded, above"),
     "Flows._timers": "what runs behind on every node",
     "Host._alarms": "those of tokens that were woken meanwhile, for some seconds: placement never quite rests",
@@ -87,8 +90,8 @@ def waiting(node: Any) -> dict[str, int]:
 
 def _parts(node: Any) -> Iterator[Any]:
     host = node.host
-    yield from (host, host.outbox, host.intake, host.flows, host.liveness, host.replicas, node.journal, node.state)
-    yield from (host._records, host.liveness._support)
+    yield from (host, host.outbox, host.intake, host.flows, host.liveness, host.replicas, host.snapshots)
+    yield from (node.journal, node.state, host._records, host.liveness._support)
     for group in host.replicas.groups.values():
         machine = group.machine
         yield from (group, group.raft, group.raft.log, group.raft.leadership, machine, getattr(machine, "memory", None))

@@ -20,7 +20,7 @@ from node.space import Space
 SYNC_SECONDS = (0.0003, 0.002)
 FLUSH_SECONDS = (0.005, 0.1)
 DOWN_SECONDS = 1.0  # of a node whose disk broke
-COMPARE_SECONDS = 1.0  # how often all replicas are compared
+COMPARE_SECONDS = 2.0  # how often all replicas are compared
 
 Build = Callable[["NodeStation"], Any]
 

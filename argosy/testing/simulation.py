@@ -54,7 +54,7 @@ ORDER_SECONDS = 5.0
 FIRST_SPLITS_MAX = 3
 MERGE_TRIES = 10  # a merge needs every node of both sides, and a moment in which nothing else is done with them
 PATIENCE_SECONDS = 1.0
-LOOK_SECONDS = 1.0  # between two looks at how much waits in the nodes
+LOOK_SECONDS = 5.0  # between two looks at how much waits in the nodes
 
 MakeWorkload = Callable[[Random, Callable[[], float]], Workload]
 

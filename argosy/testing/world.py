@@ -15,6 +15,7 @@ from argosy.testing.network import Network
 from node.ports import Effects, Hello, HostPort
 
 STEP_SECONDS = 0.0007  # what one step costs, and so how much gathers for the next one
+ROUNDING_SECONDS = 1e-6
 CLOCK_OFFSET_SECONDS = 1000.0  # clocks begin anywhere below this
 CLOCK_RATE_ERROR = 0.0005  # and run this much too fast or too slow, at most; in some worlds
 CLOCK_RATE_ERROR_LARGE = 0.03  # by this much, which nodes are told
@@ -96,7 +97,7 @@ class Station:
         self._offset += (self._rate - rate) * self.world.now
         self._rate = rate
         if self.port is not None and self.port.wake_at < float("inf"):
-            self.plan(max(self._free_at, self.world.now + self.wakes_in(self.port, self.clock)))
+            self.plan(max(self._free_at, self.world.now + self._until(self.port.wake_at)))
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
         """After so many seconds of the world: what `act` returns, if anything, is an event here, unless this start
@@ -124,13 +125,16 @@ class Station:
 
     def plan(self, moment: float) -> None:
         """Step it at this moment, or before."""
-        moment = max(moment, self.world.now)
+        world = self.world
+        if moment < world.now:
+            moment = world.now
         if moment < self._due:
             self._due = moment
             start = self.starts
-            self.world.after(moment - self.world.now, lambda: self._step(moment, start))
+            world.after(moment - world.now, lambda: self._step(moment, start))
 
     def _step(self, moment: float, start: int) -> None:
+        """In the open, since most of a run's time passes below this: `wake_at` is read once before and once after."""
         port, world = self.port, self.world
         if port is None or start != self.starts or moment != self._due:
             return
@@ -138,22 +142,24 @@ class Station:
         if self._free_at > world.now:
             self.plan(self._free_at)
             return
-        clock = self.clock
-        if self._inbox or self._asked or self.wakes_in(port, clock) <= 0:
+        clock, wake_at = self.clock, port.wake_at
+        near = wake_at - clock < ROUNDING_SECONDS
+        if near or self._inbox or self._asked:
             self._asked = False
             events, self._inbox = self._inbox, []
             self.steps += 1
             self._free_at = world.now + STEP_SECONDS
-            effects = port.step(max(clock, port.wake_at) if port.wake_at - clock < 1e-6 else clock, events)
+            effects = port.step(max(clock, wake_at) if near else clock, events)
             world.stepped(self)
             self.carry_out(effects)
-        if self.port is port and port.wake_at < float("inf"):
-            self.plan(max(self._free_at, world.now + self.wakes_in(port, self.clock)))
+            wake_at = port.wake_at
+        if self.port is port and wake_at < float("inf"):
+            self.plan(max(self._free_at, world.now + self._until(wake_at)))
 
-    def wakes_in(self, port: HostPort, clock: float) -> float:
-        """Seconds of the world until it wants to be stepped; what rounding leaves over counts as nothing."""
-        left = (port.wake_at - clock) / self._rate
-        return left if left > 1e-6 else 0.0
+    def _until(self, wake_at: float) -> float:
+        """Seconds of the world until its clock shows this; what rounding leaves over counts as nothing."""
+        left = (wake_at - self.clock) / self._rate
+        return left if left > ROUNDING_SECONDS else 0.0
 
 
 class World:

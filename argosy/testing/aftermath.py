@@ -19,6 +19,7 @@ from txn.collection import Collection
 from txn.database import Database
 from txn.errors import Aborted, OutcomeUnknown, Unavailable
 from txn.settling import Settling
+from txn.transaction import Transaction
 
 RECOVERY_SECONDS = 30.0  # from the last fault to a write in every range
 COLLECTION_SECONDS = 60.0
@@ -30,19 +31,26 @@ RANGES_MAX = 1_000
 
 
 def write_everywhere(router: Router, database: Database) -> Flow[bool]:
-    """A write to each range that is known now: the deletion of a key that nobody uses."""
+    """A write to each range that is known now: of its first key, which gets the value that it has."""
     ranges = None
     while not isinstance(ranges, RangesAre) or not ranges.ranges:
         ranges = yield from router.control(ListRanges(USER, RANGES_MAX), RECOVERY_SECONDS)
     starts = [max(each.descriptor.start, USER) for each in ranges.ranges]
-    yield Gather(tuple(_write(database, start[1:] + b"\x00") for start in starts))
+    yield Gather(tuple(_write(database, start[1:] or b"\x00") for start in starts))
     return True
 
 
 def _write(database: Database, key: bytes) -> Flow[None]:
+    def again(transaction: Transaction) -> Flow[None]:
+        value = yield from transaction.get(key)
+        if value is None:
+            transaction.delete(key)
+        else:
+            transaction.put(key, value)
+
     while True:
         try:
-            yield from database.delete(key)
+            yield from database.run(again)
         except (Aborted, OutcomeUnknown, Unavailable):
             yield Sleep(PAUSE_SECONDS)
         else:

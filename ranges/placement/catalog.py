@@ -110,11 +110,10 @@ class Catalog:
 
     @configuration.setter
     def configuration(self, configuration: Configuration) -> None:
-        before = {member.node for member in members(self._configuration)}
         self._configuration = configuration
         self._place_control()
         if self.memory is not None:
-            self.memory.check_holdings(CONTROL_GROUP, sorted(before), self.is_removed)
+            self.memory.check_holdings(CONTROL_GROUP, self.is_removed)
 
     def admit(self, request: Request, now: float) -> Proposal | Answer | Wait:
         """Every command that is well-formed goes into the log; what it finds there decides."""
@@ -240,7 +239,7 @@ class Catalog:
     def _end_merge(self, message: EndMerge) -> Applied:
         reply, merge = self.merges.end(message)
         if merge is not None and self.memory is not None:
-            self.memory.check_holdings(merge.right, sorted(self.nodes), self.is_removed)
+            self.memory.check_holdings(merge.right, self.is_removed)
         return Applied(reply)
 
     def _extend_window(self, message: ExtendWindow) -> Applied:
@@ -280,9 +279,8 @@ class Catalog:
             self._place(each)
             self._adjoin(each)
         if self.memory is not None:
-            for each in taken.removed:
-                nodes = [replica.node for replica in each.descriptor.replicas]
-                self.memory.check_holdings(each.descriptor.group, nodes, self.is_removed)
+            for group in sorted({each.descriptor.group for each in (*taken.removed, *taken.written)}):
+                self.memory.check_holdings(group, self.is_removed)
 
     def _put_node(self, row: NodeRow) -> None:
         self.nodes[row.node] = row

@@ -5,7 +5,7 @@ anew when they meet a leader of another generation. Does not own the durable cat
 (picture.py). Read next: ranges/placement/catalog.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from node.messages import DropReplica
 from ranges.placement.config import PAUSE_SECONDS
@@ -80,10 +80,13 @@ class LeaderMemory:
             if is_removed(group, report.node, replica):
                 drops[group] = replica
 
-    def check_holdings(self, group: int, nodes: Iterable[int], is_removed: IsRemoved) -> None:
-        """The group's members are others now: these nodes may hold a replica that is none any more."""
-        for node in nodes:
-            replica = self._holding.get(node, {}).get(group)
+    def check_holdings(self, group: int, is_removed: IsRemoved) -> None:
+        """The group is known to have other members: whoever holds a replica of it may hold one that is none any more.
+
+        Also a node that the catalog never knew as a member: it may have been one between two reports.
+        """
+        for node, holding in self._holding.items():
+            replica = holding.get(group)
             if replica is not None and is_removed(group, node, replica):
                 self._drops.setdefault(node, {})[group] = replica
 

@@ -57,7 +57,7 @@ def test_rows_that_a_collection_leaves_are_found(simulation, placed, tail, what)
 def test_the_walk_finds_containers_in_every_part(node):
     found = sizes(node)
     assert {"Host._inbox", "Intake._held", "Outbox._waiting", "Flows._waiting", "Records._pending"} <= found.keys()
-    assert {"Replicas._dumps", "Support._partners", "Log.entries", "LeaderMemory._recent"} <= found.keys()
+    assert {"Snapshots._dumps", "Support._partners", "Log.entries", "LeaderMemory._recent"} <= found.keys()
     assert found["Replicas.groups"] == len(node.host.replicas.groups)
 
 

@@ -82,6 +82,17 @@ def test_a_replica_newer_than_the_catalog_is_not_dropped() -> None:
     assert world.report(2, holding=((5, 1),)).drops == (), "a right side that the catalog does not know yet"
 
 
+def test_a_member_that_the_catalog_never_knew_is_dropped_once_it_is_known_to_be_none() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 3)
+    assert world.report(2, holding=((1, 2),)).drops == ()
+    world.ask(
+        PutDescriptors((Descriptor(1, b"\x01", b"\xff", 1, 3, (Replica(1, 1, True), Replica(3, 3, True))),), (4,))
+    )
+    assert world.report(2).drops == (DropReplica(1, 2),), "it came and went between two reports"
+
+
 def test_a_new_leader_finds_leftovers_in_full_reports() -> None:
     world = World()
     world.lead(1)

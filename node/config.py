@@ -26,6 +26,7 @@ SPACE_BYTES_MIN = 64 << 20  # free on a node's disk; with less, and less than an
 SPACE_LOOK_SECONDS = 1.0
 SPACE_RETRY_SECONDS = 1.0  # after a write that a full disk refused
 DUMP_RETRY_SECONDS = 5.0  # after a dump for which there was no room
+INCOMING_SECONDS = 20.0  # from one chunk of a snapshot to the next; then what has come is forgotten
 RELIEF_SECONDS = 30.0  # between two tries to hand a group to a node that may have room
 
 

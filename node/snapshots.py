@@ -7,13 +7,13 @@ follower needs one: the core says so. Read next: node/state.py.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from node.config import DUMP_RETRY_SECONDS
+from node.config import DUMP_RETRY_SECONDS, INCOMING_SECONDS
 from node.flow import Flow, Sleep
 from node.group import Group
 from node.machine import Machine
 from node.mark import decode_mark, encode_mark
 from node.ports import Dumped, StatePort
-from node.raft.messages import Configuration, Position, Ready, Restored, Role, SnapshotSent
+from node.raft.messages import Configuration, NotRestored, Position, Ready, Restored, Role, SnapshotSent
 from node.replicas import Replicas, machines
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Snapshots:
         incoming = self._incoming.get(number)
         if place == 0 or (place < 0 and incoming is None):
             incoming = self._incoming[number] = _Incoming(source)
+            self._host.start(self._forget_unless_fed(number, incoming))
         if incoming is None or incoming.source != source:
             return
         if place < 0:
@@ -100,12 +101,22 @@ class Snapshots:
         elif place == len(incoming.chunks):
             incoming.chunks.append(chunk)
 
+    def _forget_unless_fed(self, number: int, incoming: _Incoming) -> Flow[None]:
+        """What is never offered is not kept for ever."""
+        known = -1
+        while self._incoming.get(number) is incoming and known < len(incoming.chunks):
+            known = len(incoming.chunks)
+            yield Sleep(INCOMING_SECONDS)
+        if self._incoming.get(number) is incoming:
+            del self._incoming[number]
+
     def take_offer(self, group: Group, ready: Ready) -> None:
         """Restore what has come, unless another replica's span would overlap (traps 15)."""
         assert ready.restore is not None, "an offer"
         base, number = ready.restore.base, group.number
         incoming = self._incoming.pop(number, None)
         if incoming is None or not incoming.mark or incoming.index != base.index:
+            group.raft.step(NotRestored())  # the chunks went by another link than the offer, and were lost with it
             return
         _, configuration, machine, _ = decode_mark(incoming.mark)
         made = self._host.assembly.machine(number, machine, self._state)
@@ -114,6 +125,7 @@ class Snapshots:
             pair for pair in machines(self._replicas.groups) if pair[0] is not group and _overlap(first, last, pair[1])
         ]
         if not all(made.replaces(other) for _, other in others):
+            group.raft.step(NotRestored())
             return
         gone = [(each.number, self._replicas.leave(each, each.replica)) for each, _ in others]
         group.restoring = True

@@ -304,6 +304,7 @@ INPUTS: dict[type, Callable[[Raft, Any], None]] = {
     m.Promised: leases.on_promised,
     m.SnapshotSent: leader.on_snapshot_sent,
     m.Restored: follower.on_restored,
+    m.NotRestored: follower.on_not_restored,
     m.Compact: Raft.on_compact,
     m.Wake: sleep.on_wake,
     m.Campaign: candidate.on_campaign,

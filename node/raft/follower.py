@@ -18,6 +18,7 @@ from node.raft.messages import (
     Heartbeat,
     HeartbeatReply,
     Kind,
+    NotRestored,
     Restored,
     Role,
     SnapshotOffer,
@@ -114,6 +115,11 @@ def on_restored(raft: "Raft", event: Restored) -> None:
     raft.output().base = base
     if raft.leader:
         raft.promise(raft.leader, AppendReply(raft.term, base.index, stretch(raft)))
+
+
+def on_not_restored(raft: "Raft", _: NotRestored) -> None:
+    """The log stays as it is; it refuses the next Append, so the leader offers a snapshot again."""
+    raft.restoring = None
 
 
 def on_silence(raft: "Raft") -> bool:

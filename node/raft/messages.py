@@ -298,6 +298,11 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRestored:
+    """What was offered is not taken: rows are missing, or somebody else's span overlaps. It is offered again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compact:
     """Entries up to here may go: the state holds them durably."""
 
@@ -316,7 +321,7 @@ class Campaign:
 
 Input = (
     Tick | Received | Propose | Change | Persisted | AppliedTo | ReadRound | Transfer | Supported | Lapsed
-    | Promised | SnapshotSent | Restored | Compact | Wake | Campaign
+    | Promised | SnapshotSent | Restored | NotRestored | Compact | Wake | Campaign
 )  # fmt: skip
 
 

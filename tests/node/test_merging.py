@@ -7,7 +7,7 @@ import pytest
 from argosy.testing.disk import Disk, MemoryJournal
 from argosy.testing.rows import MemoryState
 from node.codec import encode
-from node.config import Settings
+from node.config import INCOMING_SECONDS, Settings
 from node.host import Host
 from node.machine import Answer, Applied, Proposal, StopGroup
 from node.mark import encode_mark
@@ -134,6 +134,27 @@ def test_the_right_ends_where_the_left_takes_over_and_no_row_goes():
     message = encode(Append(1, Position(1, 1), (), 1))
     node.step(Frame(LINK, Kind.RAFT, ((RIGHT, 1, 2, message),)))
     assert node.groups == [LEFT], "a late message makes it not again"
+
+
+def test_an_offer_whose_rows_were_lost_does_not_stop_the_next_one():
+    node = Node()
+    offer = encode(SnapshotOffer(1, Position(9, 1), TWO))
+    node.step(Frame(LINK, Kind.RAFT, ((LEFT, 1, 2, offer),)))
+    assert not node.host.replicas.groups[LEFT].restoring
+    node.snapshot(LONG)
+    node.settle()
+    assert node.groups == [LEFT] and buried(node)
+
+
+def test_rows_that_are_never_offered_are_forgotten():
+    node = Node()
+    rows = (LEFT, 1, 2, 0, b"rows", 0)
+    node.step(Frame(LINK, Kind.SNAPSHOT, rows))
+    node.host.step(INCOMING_SECONDS, (Frame(LINK, Kind.SNAPSHOT, (LEFT, 1, 2, 1, b"more", 0)),))
+    node.host.step(1.5 * INCOMING_SECONDS, ())
+    assert len(node.host.snapshots._incoming[LEFT].chunks) == 2, "it is being fed"
+    node.host.step(2 * INCOMING_SECONDS, ())
+    assert not node.host.snapshots._incoming
 
 
 def test_the_longer_span_is_durable_before_the_tombstone():

@@ -216,6 +216,14 @@ def test_while_a_snapshot_is_restored_no_second_one_begins_and_nothing_is_applie
     assert not hear(raft, 2, m.Append(3, Position(2, 1), [entry(3)], 3)).promises
 
 
+def test_what_was_offered_and_not_taken_is_asked_for_again() -> None:
+    raft = offered()
+    raft.step(m.NotRestored())
+    said = hear(raft, 2, m.Append(3, Position(9, 2), [], 9))
+    assert [type(message) for _, message in said.promises] == [m.AppendReject], "so the leader sends another one"
+    assert hear(raft, 2, m.SnapshotOffer(3, Position(12, 3), OFFERED)).restore is not None
+
+
 def test_after_a_snapshot_log_and_configuration_are_the_snapshots() -> None:
     raft = offered()
     raft.step(m.Restored(Position(9, 2), OFFERED))

@@ -78,7 +78,7 @@ def assemble(
 
     def machine(number: int, mark: bytes, view: StatePort) -> Machine:
         if number == CONTROL_GROUP:
-            catalog = Catalog(view, mark, driver.run)
+            catalog = Catalog(view, mark, driver.run, identity.node)
             # Its members may all have begun anew, before any of them was told where the others are.
             unknown = [row for row in catalog.nodes.values() if directory.address(row.node) is None]
             directory.learn_addresses((row.node, row.address) for row in unknown)

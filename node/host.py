@@ -74,6 +74,7 @@ class Host:
         self.settings = settings
         self.now = now
         self.stopped: str | None = None
+        self.left = False  # stopped because the node is of the cluster no more: nothing has failed
         self.outbox = Outbox(assembly.routes.address)
         self._encoded: tuple[Message | None, bytes] = (None, b"")  # the last Raft message sent, and its bytes
         self.flows = Flows(self._send_wish, Here(self).answer)

@@ -1,7 +1,8 @@
 """The command line: `argosy start`, and orders and questions to a running cluster.
 
-Owns the options, what a person sees, and exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
-Does not own what is done: argosy/cli/start.py runs a node, argosy/cli/orders.py speaks to one.
+Owns the options, what a person sees, and exit codes: 0 done, 1 failed (one line says why), 2 wrong usage,
+3 shown and not done, since nobody said yes.
+Does not own what is done: argosy/cli/start.py runs a node, argosy/cli/orders.py and argosy/cli/leaving.py speak to one.
 Imports are late, so that `--help` is quick. Read next: argosy/cli/orders.py.
 """
 
@@ -56,6 +57,20 @@ def asks(command: Command) -> Command:
             help="Any nodes of the cluster: HOST:PORT, separated by commas.",
         ),
     ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def departs(command: Command) -> Command:
+    """The options of the orders by which a node goes, for a while or for ever."""
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Give the order, and do not wait for its end."),
+        click.option("--yes", is_flag=True, help="Go on without asking; needed where there is no terminal."),
+        click.option(
+            "--plan", is_flag=True, help="Show what it would do, and do nothing. Exit code 1 if it cannot be."
+        ),
+        click.argument("node", type=click.IntRange(min=1)),
+    ):
         command = option(command)
     return command
 
@@ -223,6 +238,66 @@ def apply(data: str, sure: bool, plan_: str) -> None:
     from argosy.cli.recover import apply_plan
 
     apply_plan(data, plan_, sure)
+
+
+@main.command(short_help="Let NODE lead nothing, so that it can be stopped for a while.")
+@departs
+@asks
+def drain(node: int, plan: bool, yes: bool, no_wait: bool, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Let NODE lead nothing and take no new replica, so that it can be stopped for a while without a hitch.
+
+    Its replicas stay. First it is shown what that does, and it is refused if some range would stop with the node.
+    It ends by `argosy undrain`, or when the node has been started again. A node that is away for longer than the
+    grace of dead nodes (five minutes) is replaced all the same.
+    """
+    _depart("drain", node, plan, yes, no_wait, address, tls_dir, as_json)
+
+
+@main.command(short_help="Move all that NODE holds to others, and remove it for ever.")
+@departs
+@asks
+def decommission(
+    node: int, plan: bool, yes: bool, no_wait: bool, address: str, tls_dir: str | None, as_json: bool
+) -> None:
+    """Move all that NODE holds to other nodes, then remove it from the cluster for ever.
+
+    First it is shown what moves, how many bytes, and how many nodes may die afterwards; it is refused if some range
+    has nowhere to go. A dead NODE goes the same way. When the last replica has gone its process ends by itself.
+    Until then `argosy recommission` takes it back; given again, this command shows how far it is.
+    """
+    _depart("decommission", node, plan, yes, no_wait, address, tls_dir, as_json)
+
+
+def _depart(
+    order: str, node: int, plan: bool, yes: bool, no_wait: bool, address: str, tls_dir: str | None, as_json: bool
+) -> None:
+    from argosy.cli.leaving import Wish, depart
+    from argosy.cli.orders import Session
+
+    sys.exit(depart(Session(address, tls_dir, as_json), Wish(node, order, plan, yes, not no_wait)))
+
+
+@main.command(short_help="End the drain of NODE.")
+@click.argument("node", type=click.IntRange(min=1))
+@asks
+def undrain(node: int, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """End the drain of NODE: it may lead and take replicas again. Its next start does the same."""
+    _take_back("undrain", node, address, tls_dir, as_json)
+
+
+@main.command(short_help="Keep NODE, which is being decommissioned.")
+@click.argument("node", type=click.IntRange(min=1))
+@asks
+def recommission(node: int, address: str, tls_dir: str | None, as_json: bool) -> None:
+    """Keep NODE, which is being decommissioned and still holds replicas; those that have gone do not come back."""
+    _take_back("recommission", node, address, tls_dir, as_json)
+
+
+def _take_back(order: str, node: int, address: str, tls_dir: str | None, as_json: bool) -> None:
+    from argosy.cli.leaving import take_back
+    from argosy.cli.orders import Session
+
+    take_back(Session(address, tls_dir, as_json), node, order)
 
 
 main.add_command(cert)

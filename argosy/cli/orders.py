@@ -61,6 +61,7 @@ def status(session: Session) -> bool:
     if session.as_json:
         shown.print_json(
             {name: getattr(found, name) for name in StatusIs.__dataclass_fields__ if name != "rules"}
+            | {"leaving": [{"node": node, "replicas": left} for node, left in found.leaving]}
             | {"rules": asdict(found.rules)}
         )
         return found.healthy
@@ -69,6 +70,7 @@ def status(session: Session) -> bool:
     for count, text in (
         (len(found.dead), f"dead nodes: {', '.join(map(str, found.dead))}"),
         (len(found.draining), f"draining nodes: {', '.join(map(str, found.draining))}"),
+        *((1, f"node {node} is leaving: {left} replicas left there") for node, left in found.leaving),
         (found.stopped, f"{found.stopped} ranges have no live majority; if it never comes back, see `argosy recover`"),
         (found.short, f"{found.short} ranges have fewer live voters than wanted"),
         (found.leaderless, f"{found.leaderless} ranges have no known leader"),
@@ -120,7 +122,8 @@ def _node_row(node: NodeStatus) -> dict[str, Any]:
 def _node_cells(node: NodeStatus) -> tuple[object, ...]:
     labels = " ".join(f"{name}={value}" for name, value in node.labels)
     heard = f"{shown.duration_text(node.silent_milliseconds)} ago"
-    state = "dead" if node.dead and node.state == "up" else node.state
+    state = "dead" if node.state == "up" else f"{node.state}, dead"
+    state = state if node.dead and node.state != "removed" else node.state
     return node.node, node.address, state, heard, node.replicas, node.leaders, labels
 
 

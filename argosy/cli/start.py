@@ -48,7 +48,9 @@ def run(
                 f"--join is ignored: this directory is a node of cluster {node.identity.cluster.hex()[:8]} already"
             )
         trio.run(_serve, node, log)
-        if node.engine.stopped is not None:
+        if node.host.left:
+            log.info(node.engine.stopped)
+        elif node.engine.stopped is not None:
             raise NodeError(node.engine.stopped)
     finally:
         collector.release()

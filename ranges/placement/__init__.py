@@ -47,7 +47,9 @@ Invariants
 6. Moves come to an end: each lowers one measure and raises none that stands before it in `policy.RULES`.
 7. A merge that has begun is ended, by the leadership that began it or a later one, as the left side's log says: done,
    or forgone there and then thawed (M3). Its id is never used again.
-8. A group has an odd number of voters, one until three nodes are there; two or four only while it changes.
+8. A node is removed only when it was leaving and the catalog names no replica there; a plan of that is the policy's
+   own decisions over a picture in which the node leaves, and an order whose plan is impossible is refused.
+9. A group has an odd number of voters, one until three nodes are there; two or four only while it changes.
 
 Papers: Copysets (Cidon et al., USENIX ATC 2013) for few partners; learners before voters and transfers of leadership
 are the Raft thesis, 4.2.1 and 3.10; the oracle with a window is Percolator's (OSDI 2010, section 2.3).
@@ -60,6 +62,7 @@ Where to read what
 `picture`, `draft`, `policy`    what is, what would be, what is better; `moves` are the outcome
 `cells`, `neighbours`           parts of the picture: ranges of like placement; pairs that may merge
 `driver`, `merger`, `orders`    how moves are carried out; what people may order
+`leaving`, `plans`, `departures`, `nodes`   nodes that drain or go: messages, what it would do, its course, their states
 `reporter`, `holdings`          every node's side
 `held`, `recovery`, `tiles`     a lost majority, offline; `recovered` is what group 0 hears of it
 

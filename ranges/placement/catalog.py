@@ -1,8 +1,8 @@
 """The catalog: group 0's machine, a `node.machine.Machine` over plain rows.
 
 Owns what commands of the control plane change and how its queries are answered. The rows are in rows.py, the map of
-ranges in routes.py, merges in merges.py, what only a leader knows in memory.py, what the policy looks at in picture.py,
-what nodes report in reports.py.
+ranges in routes.py, nodes' states in nodes.py, merges in merges.py, what only a leader knows in memory.py, what the
+policy looks at in picture.py, what nodes report in reports.py.
 A report is a query: liveness and load cost no log entry. What it tells anew waits until a command has taken it.
 Does not own what is decided (policy.py) nor how it is carried out (driver.py). Read next: ranges/placement/driver.py.
 """
@@ -19,6 +19,7 @@ from node.raft.membership import NOBODY, members
 from node.raft.messages import Configuration
 from ranges.placement.cells import CONTROL_GROUP
 from ranges.placement.config import ASK_SECONDS, EXTEND_SECONDS, WINDOW_TICKS_MAX
+from ranges.placement.leaving import AskLeft, NodeRemoved
 from ranges.placement.memory import LeaderMemory
 from ranges.placement.merges import BeginMerge, EndMerge, Merges
 from ranges.placement.messages import (
@@ -41,12 +42,13 @@ from ranges.placement.messages import (
     TicksAre,
 )
 from ranges.placement.moments import MomentAgo, MomentIs
+from ranges.placement.nodes import changed, living
 from ranges.placement.picture import NodeView, Picture
 from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, propose, take_report
 from ranges.placement.routes import Placed, Routes
 from ranges.placement.rows import CATALOG_FIRST, CATALOG_LAST, NodeRow, Rows
-from ranges.placement.status import cluster_status, nodes_are, ranges_are, routes_are
+from ranges.placement.status import cluster_status, left_on, nodes_are, ranges_are, routes_are
 
 WINDOW = ("window",)  # the token of ticks that wait for the window to be extended
 Drive = Callable[["Catalog", int], Flow[None]]  # (catalog, term): runs while this replica leads in the term
@@ -63,9 +65,10 @@ class Catalog:
     frozen = 0
     fixed = False
 
-    def __init__(self, view: View, mark: bytes = b"", drive: Drive | None = None) -> None:
+    def __init__(self, view: View, mark: bytes = b"", drive: Drive | None = None, node: int = 0) -> None:
         self._rows = Rows(view)
         self._drive = drive
+        self._node = node
         self._configuration: Configuration = NOBODY
         self.memory: LeaderMemory | None = None
         self.now = 0.0
@@ -138,6 +141,7 @@ class Catalog:
     def lead(self, term: int) -> None:
         """Memory begins: the window above the ceiling of all others (O1)."""
         self.memory = LeaderMemory(term, self._rows.ceiling())
+        self.picture.report(CONTROL_GROUP, Facts(term, self._node, 0, 0))
 
     def follow(self) -> None:
         """Leadership is over."""
@@ -203,21 +207,18 @@ class Catalog:
         return Applied(Joined(self._rows.cluster(), node, self._control_routes()))
 
     def _set_node(self, message: PutNode) -> Applied:
-        known = self.nodes.get(message.node)
-        if known is None or known.state == "removed" or message.life < known.life:
-            return Applied(
-                Refused(f"node {message.node} is not of this cluster, or was removed, or lives a newer life")
-            )
-        self._put_node(replace(known, life=message.life, address=message.address))
-        return Applied(Done())
+        return self._take_node(living(self.nodes.get(message.node), message))
 
     def _set_node_state(self, message: SetNodeState) -> Applied:
-        known = self.nodes.get(message.node)
-        if known is None:
-            return Applied(Refused(f"there is no node {message.node}"))
-        if known.state == "removed":
-            return Applied(Refused(f"node {message.node} was removed, which is for ever: join it as a new one"))
-        self._put_node(replace(known, state=message.state))
+        holds = message.node in {each.node for each in members(self._configuration)} or self.routes.lead_to(
+            message.node
+        )
+        return self._take_node(changed(self.nodes.get(message.node), message, holds))
+
+    def _take_node(self, row: NodeRow | Refused) -> Applied:
+        if isinstance(row, Refused):
+            return Applied(row)
+        self._put_node(row)
         return Applied(Done())
 
     def _set_rules(self, message: SetRules) -> Applied:
@@ -332,15 +333,19 @@ class Catalog:
     def _cluster_status(self, _: ClusterStatus) -> Answer:
         return Answer(cluster_status(self.look()))
 
+    def _ask_left(self, message: AskLeft) -> Answer:
+        row = self.nodes.get(message.node)
+        return Answer(Refused(f"there is no node {message.node}") if row is None else left_on(self.picture, row))
+
     def _report(self, report: Report) -> Answer | Wait:
         memory = self.memory
         assert memory is not None, "only a leader is asked"
         known = self.nodes.get(report.node)
         if known is None or report.life < known.life:
             return Answer(Refused(f"node {report.node} is not of this cluster, or lives a newer life"))
-        memory.hear(report.node, self.now)  # a removed node too: its replicas may vote until they are replaced
         if known.state == "removed":
-            return Answer(Refused(f"node {report.node} was removed from this cluster, which is for ever"))
+            return Answer(NodeRemoved())
+        memory.hear(report.node, self.now)
         if (known.life, known.address) != (report.life, report.address):
             note = PutNode(report.node, report.life, report.address)
             return Wait(("life", report.node), propose(note))
@@ -391,4 +396,5 @@ _QUERIES: dict[type, Callable[[Catalog, Any], Answer | Wait]] = {
     ListNodes: Catalog._list_nodes,
     ListRanges: Catalog._list_ranges,
     ClusterStatus: Catalog._cluster_status,
+    AskLeft: Catalog._ask_left,
 }

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 CONTROL_GROUP = 0
 K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Cell(NamedTuple):
@@ -84,6 +85,17 @@ class Cells:
         self.counts = Counts()
         self._changed: dict[Cell, int] = {}
         self._hosts: Mapping[int, str] = {}
+
+    def copy(self) -> "Cells":
+        """The same, to go on from: as much work as there are placements."""
+        self.settle()
+        made = Cells()
+        made.groups = _copied(self.groups)
+        made.on, made.led, made.shapes = _copied(self.on), _copied(self.led), _copied(self.shapes)
+        made.crowded = _copied(self.crowded)
+        made.counts = self.counts.copy()
+        made._hosts = self._hosts
+        return made
 
     def host(self, node: int) -> str:
         """What a node shares its fate with: its `host` label; nodes without one share with nobody."""
@@ -176,6 +188,10 @@ def _shape(cell: Cell) -> tuple[int, int]:
 
 def _led(cell: Cell) -> list[tuple[int, int]]:
     return [(cell.leader, node) for node in cell.voters if node != cell.leader] if cell.leader else []
+
+
+def _copied(index: dict[K, set[V]]) -> dict[K, set[V]]:
+    return {key: members.copy() for key, members in index.items()}
 
 
 def _take_out(index: dict[K, set[Cell]], key: K, cell: Cell) -> None:

@@ -40,6 +40,11 @@ COLD_SECONDS = 600.0  # a range that was not split, written to or met for so lon
 MERGES_AT_ONCE = 1
 DIVISIONS_AT_ONCE = 2  # splits by load: each watches its range for some seconds first
 
+# Plans
+PLAN_MOVES_AT_ONCE = 100  # of a plan in one go; some 50 µs each, so the loop is held for about 5 ms
+PLAN_PAUSE_SECONDS = 0.002  # then others have their turn
+STUCK_SHOWN_MAX = 20
+
 # Driver
 ORDER_SECONDS = 10.0  # for one order to a group's leader
 CATCH_UP_SECONDS = 120.0

@@ -38,8 +38,10 @@ class Draft:
         self._sound: dict[int, list[Cell]] = {}
         self._unsound: set[Cell] | None = None
         self._heard = {view.node for view in views if view.silent < TARGET_SILENT_SECONDS}
-        self._staying = {view.node for view in views if view.state == "up" and not is_dead(view, picture)}
-        self.targets = [view.node for view in views if view.node in self._heard & self._staying]
+        living = [view for view in views if not is_dead(view, picture)]
+        self._staying = {view.node for view in living if view.state in ("up", "draining")}
+        self.draining = [view.node for view in views if view.state == "draining"]
+        self.targets = [view.node for view in living if view.state == "up" and view.node in self._heard]
         self.index = picture.index
         self._counts = self.index.counts.copy()
         self.replicas, self.leaders = self._counts.replicas, self._counts.leaders
@@ -47,7 +49,7 @@ class Draft:
     # -- questions -------------------------------------------------------------------------------------------------
 
     def is_leaving(self, node: int) -> bool:
-        """Replicas are not to stay on this node: it is dead, draining, removed or unknown."""
+        """Replicas are not to stay on this node: it is dead, leaving, removed or unknown."""
         return node not in self._staying
 
     def is_heard(self, node: int) -> bool:

@@ -32,6 +32,8 @@ from ranges.placement.config import (
     SPLIT_KEY_TRIES,
     WATCH_TRIES,
 )
+from ranges.placement.departures import Departures
+from ranges.placement.leaving import OrderNode, PlanNode
 from ranges.placement.merger import Merger
 from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
@@ -82,6 +84,7 @@ class Driver:
     def __init__(self, router: Caller) -> None:
         self._router = router
         self._merger = Merger(router)
+        self._departures = Departures()
         self._leadership: Leadership | None = None
 
     @property
@@ -98,17 +101,20 @@ class Driver:
                     yield Behind(self._settle(leadership, merge))
             for move in decide(catalog.look()):
                 yield Behind(self.carry_out(leadership, move))
+            yield from self._departures.finish(leadership)
             yield Sleep(DECIDE_SECONDS)
 
     @property
     def services(self) -> dict[type, Callable[[Request], Flow[Any]]]:
         """Orders of people, carried out where group 0 leads; other nodes say where that may be."""
-        return dict.fromkeys((SplitRange, MergeRange, MoveReplica, MoveLeader), self._serve)
+        return dict.fromkeys((SplitRange, MergeRange, MoveReplica, MoveLeader, PlanNode, OrderNode), self._serve)
 
     def _serve(self, request: Request) -> Flow[Any]:
         leadership = self.leadership
         if leadership is None:
             return NotLeader(CONTROL_GROUP, self._router.directory.leaders.get(CONTROL_GROUP, 0))
+        if isinstance(request.message, PlanNode | OrderNode):
+            return (yield from self._departures.serve(leadership, request.message))
         move = checked(leadership.catalog, request.message)
         if move is None:
             return Done()
@@ -222,7 +228,7 @@ class Driver:
             if not (yield from self._members(leadership, group, cell.voters, before, ())):
                 return ()
             staying = list(voters)
-        heir = min(staying, key=lambda node: (nodes[node].silent, node))
+        heir = min(staying, key=lambda node: (nodes[node].state != "up", nodes[node].silent, node))
         return before if (yield from self._transfer(leadership, group, heir)) else ()
 
     def _members(

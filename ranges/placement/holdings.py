@@ -71,6 +71,14 @@ class HostHoldings:
         if not self._is_awaited(group):
             self._host.replicas.drop(group, replica)
 
+    def leave(self) -> None:
+        """The node was removed from the cluster, which is for ever: end it."""
+        self._host.left = True
+        self._host.stopped = (
+            f"node {self._host.identity.node} was removed from its cluster, which is for ever: all that it held lies "
+            "on other nodes. Its directory may be deleted; to come back, start on an empty one with --join"
+        )
+
     def _is_awaited(self, group: int) -> bool:
         """The heir's replica may still come to the entry by which it absorbs this one, and must find it."""
         groups = self._host.replicas.groups

@@ -28,7 +28,7 @@ from ranges.placement.forms import (
     require_positive,
 )
 
-NODE_STATES = ("up", "draining", "removed")
+NODE_STATES = ("up", "draining", "leaving", "removed")
 
 
 # -- time and routes -----------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class PutNode(Command):
 @message(114)
 @dataclass(frozen=True, slots=True)
 class SetNodeState(Command):
-    """Command of people: `draining` moves everything off a node, `up` takes it back, `removed` is for ever."""
+    """Command: a node is in this state from now on (ranges/placement/leaving.py); `removed` is for ever."""
 
     node: int
     state: str
@@ -376,7 +376,7 @@ class StatusIs:
 
     `failures` is how many more nodes may die, whichever they are, before some range stops; `short` counts ranges
     with fewer live voters than wanted, `stopped` those without a live majority, `leaderless` those that nobody
-    has said to lead.
+    has said to lead. `leaving` are (node, replicas left there).
     """
 
     healthy: bool
@@ -385,6 +385,7 @@ class StatusIs:
     ranges: int
     dead: tuple[int, ...]
     draining: tuple[int, ...]
+    leaving: tuple[tuple[int, int], ...]
     short: int
     stopped: int
     leaderless: int

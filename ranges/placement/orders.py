@@ -52,7 +52,7 @@ def _checked_replica(catalog: Catalog, group: int, source: int, target: int) -> 
         return Refused(f"there is no group {group}")
     row = catalog.nodes.get(target)
     if row is None or row.state != "up":
-        return Refused(f"node {target} takes no replicas: it is unknown, draining or removed")
+        return Refused(f"node {target} takes no replicas: it is unknown, draining, leaving or removed")
     if source not in cell.voters:
         return None if target in cell.voters else Refused(f"group {group} has no voter on node {source}")
     if target in cell.voters:
@@ -64,4 +64,6 @@ def _checked_leader(catalog: Catalog, group: int, node: int) -> Move | Refused |
     cell = catalog.picture.cell(group)
     if cell is None or node not in cell.voters:
         return Refused(f"group {group} has no voter on node {node}")
+    if catalog.nodes[node].state == "draining":
+        return Refused(f"node {node} is draining: it leads nothing")
     return None if cell.leader == node else MoveLeader(group, node)

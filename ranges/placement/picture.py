@@ -85,7 +85,7 @@ class Picture:
 
     @property
     def members(self) -> int:
-        """How many nodes the cluster has, dead and draining ones too."""
+        """How many nodes the cluster has, dead, draining and leaving ones too."""
         return sum(view.state != "removed" for view in self.nodes.values())
 
     def facts(self, group: int) -> Facts:
@@ -152,6 +152,21 @@ class Picture:
         self.active = 0
         for group in touched:
             self._put(group, self.cell(group))
+
+    def as_if(self, nodes: dict[int, NodeView]) -> "Picture":
+        """Another picture: the nodes are these, and each order under way has been carried out.
+
+        It knows no neighbours: nothing is to be split or merged in it.
+        """
+        made = Picture(self.rules)
+        made._index, made._cell_of = self._index.copy(), self._cell_of.copy()
+        made._places, made._facts, made._since = self._places.copy(), self._facts.copy(), self._since.copy()
+        for group in self.goals.keys() & self._places.keys():
+            goal = self.goals[group]
+            made._facts[group] = self.facts(group)._replace(leader=goal.leader)
+            made.place(group, goal.voters, goal.learners)
+        made.see(nodes, self.now)
+        return made
 
     # -- what is under way -----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Read next: ranges/placement/picture.py.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice, product
 
 from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import (
@@ -32,7 +32,7 @@ def decide(picture: Picture) -> tuple[Move, ...]:
     room = ORDERS_AT_ONCE - picture.active
     for rule, most in RULES:
         moves += islice(rule(draft), max(0, min(most, room - len(moves))))
-    moves += islice(spread_leaders(draft), LEADERS_MOVED_AT_ONCE)
+    moves += islice(chain(hand_on(draft), spread_leaders(draft)), LEADERS_MOVED_AT_ONCE)
     return tuple(moves)
 
 
@@ -64,12 +64,12 @@ def divide(draft: Draft) -> Iterator[Move]:
 
 
 def merge(draft: Draft) -> Iterator[Move]:
-    """Small, cold neighbours become one range, while all nodes that hold anything are there and nothing is broken.
+    """Small, cold neighbours become one range, while who holds anything is there to stay and nothing is broken.
 
     A merge needs every replica of both, and it is never urgent.
     """
     picture = draft.picture
-    if draft.unsound() or not all(map(draft.is_heard, draft.index.on)):
+    if draft.unsound() or not draft.index.on.keys() <= set(draft.targets):
         return
     for group in picture.cold():
         left, cell = picture.neighbours.lefts[group], picture.cell(group)
@@ -94,6 +94,17 @@ def spread(draft: Draft) -> Iterator[Move]:
     """Replicas move from the fullest node to the emptiest, while they differ by more than the gap."""
     while (move := _spread_one(draft)) is not None:
         yield move
+
+
+def hand_on(draft: Draft) -> Iterator[Move]:
+    """A node that drains leads nothing, where another voter may: who leads least. Group 0, which orders this, last."""
+    led, pairs = draft.index.led, product(draft.draining, draft.targets)
+    for cell in sorted({cell for pair in pairs for cell in led.get(pair, ())}):
+        while (heir := _heir(draft, cell)) and (group := draft.free(cell)) is not None:
+            yield draft.lead(group, cell, heir)
+    control = draft.free_control()
+    if control is not None and (heir := _heir(draft, control)):
+        yield draft.lead(CONTROL_GROUP, control, heir)
 
 
 def spread_leaders(draft: Draft) -> Iterator[Move]:
@@ -126,6 +137,12 @@ RULES: tuple[tuple[Callable[[Draft], Iterator[Move]], int], ...] = (
 )
 
 
+def _heir(draft: Draft, cell: Cell) -> int:
+    """Who is to lead in place of a node that drains; 0 if the leader stays."""
+    heirs = [node for node in cell.voters if node in draft.targets] if cell.leader in draft.draining else []
+    return min(heirs, key=lambda node: (draft.leaders[node], node), default=0)
+
+
 def _spare(draft: Draft, cell: Cell) -> int:
     """How many more live voters the group may lose."""
     live = sum(not draft.is_leaving(node) for node in cell.voters)
@@ -153,7 +170,7 @@ def _goal(draft: Draft, cell: Cell) -> tuple[int, ...]:
             break
         keep.append(node)
     # Where there is nowhere to go, replicas stay where they are: first with who is heard, since no change is agreed
-    # on without a majority of them; then on a node that drains before one that is removed or dead.
+    # on without a majority of them; then on a node that leaves before one that is removed or dead.
     rest = [node for node in cell.voters if draft.is_leaving(node)]
     for node in sorted(rest, key=lambda node: (not draft.is_heard(node), _is_lost(draft, node), node)):
         if len(keep) < draft.wanted(cell):

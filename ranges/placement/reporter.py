@@ -20,6 +20,7 @@ from ranges.placement.config import (
     TOLD_LOAD_LEAST,
     TOLD_SHARE,
 )
+from ranges.placement.leaving import NodeRemoved
 from ranges.placement.messages import RangeReport, Report, ReportTaken
 
 Control = Callable[[Any, float], Flow[Any]]  # (message, seconds) -> the reply of group 0's leader, or None
@@ -87,6 +88,10 @@ class Holdings(Protocol):
         """The catalog confirms that this replica, and any with a smaller id, is removed: destroy it."""
         ...
 
+    def leave(self) -> None:
+        """The node was removed from the cluster, which is for ever: end it."""
+        ...
+
 
 class _Told(NamedTuple):
     """What was last said of a group, of its leadership only if `term` is not 0."""
@@ -132,6 +137,8 @@ class Reporter:
         while True:
             batch = dict(list(news.items())[:RANGES_PER_REPORT_MAX])
             reply = yield from self._control(self._message(batch), REPORT_WAIT_SECONDS)
+            if type(reply) is NodeRemoved:
+                self._holdings.leave()
             if type(reply) is not ReportTaken:
                 return
             if not self._take(reply, batch):

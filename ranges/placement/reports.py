@@ -22,6 +22,13 @@ def news_of(routes: Routes, report: Report) -> PutDescriptors:
     return PutDescriptors(tuple(placed.descriptor for placed in fresh), tuple(placed.next_replica for placed in fresh))
 
 
+def propose(command: PutNode | PutDescriptors) -> Flow[None]:
+    """Propose what a report tells anew; the report then begins again, and finds it known."""
+    reply = yield Send(HERE, CONTROL_GROUP, 0, command, ORDER_SECONDS)
+    if type(reply) is not Done:
+        yield Sleep(ASK_SECONDS)
+
+
 def take_report(report: Report, routes: Routes, picture: Picture, memory: LeaderMemory, now: float) -> None:
     """Terms, sizes and loads of the groups that a node leads."""
     for each in report.leading:

@@ -62,6 +62,10 @@ class Routes:
         """The range that holds `key`, or the first one after it, and all that follow."""
         return (self._by_start[start] for start in self._by_start.irange(self._first_start(key)))
 
+    def lead_to(self, node: int) -> bool:
+        """Whether a range has a replica on this node."""
+        return any(node == each.node for placed in self._by_group.values() for each in placed.descriptor.replicas)
+
     def left_of(self, placed: Placed) -> Placed | None:
         """The range that ends where this one begins, if it is known."""
         start = placed.descriptor.start

@@ -4,12 +4,13 @@ Owns the reading of a picture for people. Decides nothing. Read next: ranges/pla
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping, Set
+from itertools import chain, islice
 
 from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import TARGET_SILENT_SECONDS
 from ranges.placement.draft import is_dead, wanted_voters
+from ranges.placement.leaving import LeftIs
 from ranges.placement.messages import (
     ListRanges,
     Lookup,
@@ -20,7 +21,7 @@ from ranges.placement.messages import (
     RoutesAre,
     StatusIs,
 )
-from ranges.placement.picture import Picture
+from ranges.placement.picture import NodeView, Picture
 from ranges.placement.routes import Routes
 from ranges.placement.rows import NodeRow
 
@@ -63,22 +64,43 @@ def ranges_are(picture: Picture, routes: Routes, asked: ListRanges) -> RangesAre
     return RangesAre(tuple(found), None)
 
 
+def left_on(picture: Picture, row: NodeRow | NodeView) -> LeftIs:
+    """What is on a node in truth: an order that is under way has moved nothing yet."""
+    replicas = size = leaders = leaderless = 0
+    settled = [picture.cells[cell] - picture.goals.keys() for cell in picture.index.on.get(row.node, ())]
+    for group in chain(*settled, picture.goals):
+        truth = picture.cell(group)
+        if truth is None or row.node not in truth.nodes:
+            continue
+        replicas += 1
+        size += picture.facts(group).size
+        leaders += truth.leader == row.node
+        leaderless += truth.leader == 0
+    return LeftIs(row.state, replicas, size, leaders, leaderless)
+
+
+def alive_nodes(picture: Picture) -> set[int]:
+    """Who can be counted on: not who has been silent for some seconds."""
+    views = [view for view in picture.nodes.values() if view.state != "removed" and not is_dead(view, picture)]
+    return {view.node for view in views if view.silent <= TARGET_SILENT_SECONDS}
+
+
+def tolerance(cells: Iterable[Cell], alive: Set[int]) -> int:
+    """How many of those alive may die, whichever they are, before a group stops; less than 0 if one has."""
+    return min((sum(node in alive for node in cell.voters) - len(cell.voters) // 2 - 1 for cell in cells), default=0)
+
+
 def cluster_status(picture: Picture) -> StatusIs:
     """Counts over all placements; `failures` is that of the weakest range.
 
     Who has been silent for some seconds cannot be counted on: people hear of it long before the policy replaces it.
     """
-    alive = {
-        node
-        for node, view in picture.nodes.items()
-        if view.state != "removed" and not is_dead(view, picture) and view.silent <= TARGET_SILENT_SECONDS
-    }
+    alive = alive_nodes(picture)
     short = stopped = leaderless = 0
-    failures = len(picture.nodes)
+    leaving = [picture.nodes[node] for node in sorted(picture.nodes) if picture.nodes[node].state == "leaving"]
     for cell, members in picture.cells.items():
         live = sum(node in alive for node in cell.voters)
         spare = live - len(cell.voters) // 2 - 1
-        failures = min(failures, spare)
         wanted = wanted_voters(picture.rules.replicas, picture.members, len(cell.voters))
         short += len(members) if live < wanted else 0
         stopped += len(members) if spare < 0 else 0
@@ -86,11 +108,12 @@ def cluster_status(picture: Picture) -> StatusIs:
     dead = tuple(sorted(node for node, view in picture.nodes.items() if view.state != "removed" and node not in alive))
     return StatusIs(
         healthy=not (dead or short or stopped or leaderless),
-        failures=max(0, failures),
+        failures=max(0, tolerance(picture.cells, alive)),
         nodes=len(alive) + len(dead),
         ranges=len(picture) - 1,
         dead=dead,
         draining=tuple(sorted(node for node, view in picture.nodes.items() if view.state == "draining")),
+        leaving=tuple((view.node, left_on(picture, view).replicas) for view in leaving),
         short=short,
         stopped=stopped,
         leaderless=leaderless,

@@ -28,7 +28,20 @@ def test_what_does_not_exist_is_wrong_usage():
 
 
 @pytest.mark.parametrize(
-    "command", [("status",), ("nodes",), ("ranges",), ("rules",), ("split", "k"), ("merge", "k"), ("move", "1", "2")]
+    "command",
+    [
+        ("status",),
+        ("nodes",),
+        ("ranges",),
+        ("rules",),
+        ("split", "k"),
+        ("merge", "k"),
+        ("move", "1", "2"),
+        ("drain", "1"),
+        ("decommission", "1"),
+        ("undrain", "1"),
+        ("recommission", "1"),
+    ],
 )
 def test_nobody_answers_is_told_in_one_line(command):
     result = run(*command, "--at", f"127.0.0.1:{free_ports(1)[0]}")
@@ -144,7 +157,20 @@ def test_a_merge_undoes_a_split(address):
     assert "no range begins" in run("merge", "m", "--at", address).output
 
 
-@pytest.mark.parametrize("command", [("move", "1", "9"), ("move", "99", "1"), ("split", "0xzz"), ("merge", "0xzz")])
+def test_the_only_node_neither_drains_nor_goes(address):
+    for order in ("drain", "decommission"):
+        result = run(order, "1", "--yes", "--at", address)
+        assert (result.exit_code, result.output.splitlines()[-1]) == (
+            1,
+            "Error: node 1 is the only node: add another first",
+        )
+    assert [row["state"] for row in asked(address, "nodes")] == ["up"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("move", "1", "9"), ("move", "99", "1"), ("split", "0xzz"), ("merge", "0xzz"), ("drain", "9"), ("undrain", "9")],
+)
 def test_what_cannot_be_done_is_told_in_one_line(address, command):
     result = run(*command, "--at", address)
     assert result.exit_code in (1, 2)

@@ -16,6 +16,7 @@ from ranges.placement.config import (
     WINDOW_TICKS,
     WINDOW_TICKS_MAX,
 )
+from ranges.placement.leaving import NodeRemoved
 from ranges.placement.messages import (
     Allocated,
     AllocateGroup,
@@ -111,10 +112,10 @@ def test_a_removed_node_stays_removed() -> None:
     world = World()
     world.lead(1)
     joined(world, 2)
-    assert world.ask(SetNodeState(2, "draining")) == Done()
+    assert world.ask(SetNodeState(2, "leaving")) == Done()
     assert world.ask(SetNodeState(2, "removed")) == Done()
     assert type(world.ask(SetNodeState(2, "up"))) is Refused
-    assert type(world.report(2)) is Refused
+    assert world.report(2) == NodeRemoved()
     assert type(world.ask(SetNodeState(9, "up"))) is Refused
 
 
@@ -360,7 +361,7 @@ def test_nodes_are_listed_with_what_they_hold_and_lead() -> None:
     joined(world, 2)
     world.report(1, RangeReport(EVERYTHING, 2, 1, 0, 0))
     one, two = world.ask(ListNodes()).nodes
-    assert (one.node, one.replicas, one.leaders, one.state, one.dead) == (1, 2, 1, "up", False)
+    assert (one.node, one.replicas, one.leaders, one.state, one.dead) == (1, 2, 2, "up", False)
     assert (two.node, two.replicas, two.leaders) == (2, 0, 0)
 
 

@@ -87,7 +87,7 @@ def test_three_nodes_get_three_replicas_learners_first() -> None:
 
 def test_leadership_goes_before_the_replica_of_a_leader() -> None:
     cluster = Cluster(4, 1, 2, 3)
-    cluster.ask(SetNodeState(1, "draining"))
+    cluster.ask(SetNodeState(1, "leaving"))
     cluster.live(6)
     assert cluster.told() == ["members n1 n2 n3 n4?", "leader n2", "members n2 n3 n4"]
     assert cluster.voters(0) == [2, 3, 4]
@@ -95,7 +95,7 @@ def test_leadership_goes_before_the_replica_of_a_leader() -> None:
 
 def test_a_single_voter_moves_by_way_of_two() -> None:
     cluster = Cluster(2, 1, rules=Rules(replicas=1, dead_milliseconds=5000))
-    cluster.ask(SetNodeState(1, "draining"))
+    cluster.ask(SetNodeState(1, "leaving"))
     cluster.live(6)
     assert cluster.told() == ["members n1 n2?", "members n1 n2", "leader n2", "members n2"]
 
@@ -165,7 +165,7 @@ def test_an_order_whose_answer_was_lost_is_known_by_reports() -> None:
 def test_one_range_never_has_two_orders() -> None:
     cluster = Cluster(4, 1, 2, 3)
     cluster.groups[1].slow = {4}
-    cluster.ask(SetNodeState(3, "draining"))
+    cluster.ask(SetNodeState(3, "leaving"))
     cluster.live(3)
     assert cluster.catalog.picture.goals[1].voters == (1, 2, 4)
     assert type(cluster.serve(MoveLeader(1, 2))[0]) is Refused

@@ -98,11 +98,11 @@ def test_the_range_that_one_more_death_would_stop_is_repaired_first() -> None:
     assert told(toy.step())[:2] == ["g2 on n1 n2 n3 n4 n5", "g1 on n1 n2 n3 n4 n5"]
 
 
-def test_a_draining_node_is_emptied() -> None:
+def test_a_leaving_node_is_emptied() -> None:
     toy = Toy(4)
     toy.range(0, 1, 2, 3)
     toy.ranges(4, 1, 2, 3)
-    toy.state(1, "draining")
+    toy.state(1, "leaving")
     toy.until_quiet()
     assert toy.replicas()[1] == 0
     assert toy.picture.cell(CONTROL_GROUP) == Cell((2, 3, 4), (), 2)

@@ -67,6 +67,20 @@ def test_a_quiet_decision_costs_the_same_for_few_ranges_and_placements_as_for_ma
     )
 
 
+def test_a_quiet_decision_costs_no_more_for_many_ranges_while_a_node_drains() -> None:
+    def cost(ranges: int) -> int:
+        toy = settled(ranges, 12 << 20)
+        toy.state(1, "draining")
+        assert toy.leaders()[1]
+        while moves := decide(toy.picture):
+            for move in moves:
+                toy.carry_out(move)
+        assert not toy.leaders()[1] and toy.replicas()[1]
+        return lines_of(lambda: decide(toy.picture))
+
+    assert cost(400) < cost(60) * 1.6
+
+
 def test_what_a_decision_costs_follows_what_changed() -> None:
     """After a report about one range of 400, no other is looked at."""
     toy = settled(400, 12 << 20)

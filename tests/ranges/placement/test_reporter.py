@@ -5,6 +5,7 @@ from node.flow import Flow, Send
 from node.messages import DropReplica
 from ranges.descriptor import Descriptor, Replica
 from ranges.placement.config import RANGES_PER_REPORT_MAX
+from ranges.placement.leaving import NodeRemoved
 from ranges.placement.messages import Join, Lookup, PutDescriptors, Report
 from ranges.placement.reporter import Held, Reporter, Stamp
 from tests.ranges.placement.world import World
@@ -26,6 +27,7 @@ class FakeHoldings:
         self.addresses: tuple[tuple[int, str], ...] = ()
         self.routes: tuple[tuple[int, str], ...] = ()
         self.dropped: list[tuple[int, int]] = []
+        self.left = False
         self.asked = 0
         self.clock = 0.0
         self.stamped = 0
@@ -63,10 +65,27 @@ class FakeHoldings:
         self.addresses = addresses or self.addresses
         self.routes = routes
 
+    def leave(self) -> None:
+        self.left = True
+
     def drop(self, group: int, replica: int) -> None:
         self.dropped.append((group, replica))
         del self.replicas[group]
         self.touched.add(group)
+
+
+def test_a_node_that_was_removed_is_told_to_end() -> None:
+    holdings = FakeHoldings()
+    flow = Reporter(holdings, control).report()
+    assert not holdings.left
+    for _ in flow:
+        pass
+    assert holdings.left
+
+
+def control(message: Any, seconds: float) -> Flow[Any]:
+    return NodeRemoved()
+    yield
 
 
 class Node(World):

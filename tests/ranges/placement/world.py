@@ -161,7 +161,7 @@ class World:
         self.view = FakeView()
         for row in bootstrap_rows(CLUSTER, "host1:1", rules=rules):
             self.view.put(*row)
-        self.catalog = Catalog(self.view, b"", drive)
+        self.catalog = Catalog(self.view, b"", drive, node=1)
         self.catalog.configuration = Configuration(1, 2, (Member(1, 1),))
         self.directory = Directory()
         self.groups: dict[int, FakeGroup] = {}

@@ -64,7 +64,7 @@ class Model:
                 self._lead(group, self._chance.choice([each for each in cell.voters if each != node]))
 
     def step(self) -> int:
-        """Decide, and let every order go on by a round; how many are decided, under way or at rest."""
+        """Decide, and let every order go on by a round; how many were decided, under way or at rest."""
         self._look()
         began = time.process_time()  # a decision only computes: what else this machine does is no part of it
         moves = decide(self.picture)
@@ -74,13 +74,14 @@ class Model:
         for move in moves:
             self.picture.begin(move.group, self._goal(move))
             self._due[rounds + (CHANGE_ROUNDS if isinstance(move, ChangeReplicas) else 1)].append((move, False))
-        for move, rested in self._due.pop(rounds, ()):
+        due = self._due.pop(rounds, [])
+        for move, rested in due:
             if rested:
                 self.picture.release(move.group)
             else:
                 self._carry_out(move)
                 self._due[rounds + REST_ROUNDS].append((move, True))
-        return len(moves) + len(self._due)
+        return len(moves) + len(due) + len(self._due)
 
     def check(self, dead: int) -> None:
         """Raises BenchFailed unless each group is whole, off the dead node, on hosts of its own."""

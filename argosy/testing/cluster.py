@@ -29,7 +29,8 @@ class NodeStation(Station):
     """A node: a host while it is up, and a disk for ever.
 
     1. `life` rises at each start, before the host is made.
-    2. One that is `dead` never starts again: its disk is gone. One that is `doomed` has a torn disk and does not know.
+    2. One that is `dead` never starts again: its disk is gone, or it was removed. One that is `doomed` has a torn disk
+       and does not know.
     """
 
     def __init__(self, cluster: "Cluster", number: int) -> None:
@@ -109,8 +110,17 @@ class NodeStation(Station):
             self.disk.broken = ""
             self.crash()
             self.world.after(DOWN_SECONDS, self.restart)
+        elif effects.stop is not None and self.host.left:
+            self._leave()
         elif effects.stop is not None:
             raise Violation(f"{self.name} stopped by itself: {effects.stop}")
+
+    def _leave(self) -> None:
+        """It was removed and ends; people begin another node, so that the cluster does not shrink."""
+        self.crash()
+        self.dead = True
+        self.cluster.note(f"{self.name} has left")
+        self.cluster.enlarge()
 
     def _end_within(self, effects: Effects, pick: Callable[[int], int]) -> None:
         """It dies while it carries out a step: some frames have left, the record may be on its way to the disk."""

@@ -16,7 +16,8 @@ PAUSE_BETWEEN_SECONDS = (0.2, 2.5)
 EMPHASIS = 5  # how much likelier the faults of a climate's kind are
 OBSESSION = 12  # and how much likelier a single fault, in climates that have one
 
-ORDERS = {"split": 4, "merge": 4, "move leader": 4, "move replica": 4, "collect": 2}  # of an operator
+ORDERS = {"split": 4, "merge": 4, "move leader": 4, "move replica": 4, "collect": 2, "drain": 2, "decommission": 2}
+"""Of an operator."""
 KINDS = {"nodes": node_faults.FAULTS, "network": network_faults.FAULTS, "disks": disk_faults.FAULTS}
 
 ACTS: Mapping[str, Callable[[Strike], str]] = {

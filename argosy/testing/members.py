@@ -1,7 +1,8 @@
-"""Who belongs to a simulated cluster: how an operator takes nodes in, and gives up those that are dead.
+"""Who belongs to a simulated cluster: how an operator takes nodes in, sends them away, and gives up dead ones.
 
-Owns the joining of nodes, one at a time, and what is ordered about a node whose disk is gone. Does not own when that
-happens (node_faults.py) nor what the cluster makes of it (ranges/placement/). Read next: argosy/testing/simulation.py.
+Owns the joining of nodes, one at a time, whom an operator drains or decommissions and takes back, and what is ordered
+about a node whose disk is gone. Does not own when that happens (node_faults.py, faults.py) nor what the cluster makes
+of it (ranges/placement/). Read next: argosy/testing/simulation.py.
 """
 
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from argosy.testing.cluster import Cluster, NodeStation
 from node.flow import Flow, Sleep
 from node.messages import Done, Refused
 from ranges.placement.config import TOKEN_BYTES
-from ranges.placement.messages import Join, Joined, Rules, SetNodeState
+from ranges.placement.leaving import AskLeft, LeftIs, OrderNode
+from ranges.placement.messages import Join, Joined, Rules
 from ranges.router import Router
 
 ASK_SECONDS = 5.0
 AGAIN_SECONDS = 0.2
+PATIENCE_SECONDS = 1.0  # until what was impossible is ordered again
+BACK_SHARE = 0.4  # of the orders, where somebody was sent
+BACK = {"drain": "undrain", "decommission": "recommission"}
 DEAD_MILLISECONDS = (4_000, 15_000, 300_000)  # of silence, until a run's policy takes a node for dead
 
 
@@ -37,6 +42,7 @@ class Members:
         self._router = router
         self._wanted = 0  # nodes that are to join
         self._joining = False
+        self._sent: dict[str, set[int]] = {order: set() for order in BACK}
         cluster.give_up, cluster.enlarge = self.give_up, self.enlarge
 
     def join(self, node: NodeStation) -> Flow[None]:
@@ -60,6 +66,26 @@ class Members:
         self._run(self._remove(node))
         self.enlarge()
 
+    def send(self, order: str, chance: Random) -> OrderNode:
+        """What to order next: that some node drains or is decommissioned, or that one that was sent so comes back."""
+        living, sent = [node.node for node in self._cluster.living()], self._sent[order]
+        back = sorted(sent.intersection(living))
+        if back and chance.random() < BACK_SHARE:
+            node = chance.choice(back)
+            sent.remove(node)
+            return OrderNode(node, BACK[order])
+        node = chance.choice(living)
+        sent.add(node)
+        return OrderNode(node, order)
+
+    def take_back(self) -> Flow[None]:
+        """No living node drains or leaves any more, unless it has been removed already."""
+        backs = {"draining": "undrain", "leaving": "recommission"}
+        for node in self._cluster.living():
+            left = yield from self._insist(AskLeft(node.node))
+            if isinstance(left, LeftIs) and left.state in backs:
+                yield from self._insist(OrderNode(node.node, backs[left.state]))
+
     def _join_all(self) -> Flow[None]:
         while self._wanted:
             self._wanted -= 1
@@ -69,14 +95,19 @@ class Members:
         self._joining = False
 
     def _remove(self, node: NodeStation) -> Flow[None]:
-        reply = yield from self._insist(SetNodeState(node.node, "removed"))
-        assert isinstance(reply, Done | Refused), f"{reply} is no answer to a removal"
-        self._cluster.note(f"{node} is given up: {reply}")
+        """What is impossible now is ordered again: another node is to take its place first."""
+        while True:
+            left = yield from self._insist(AskLeft(node.node))
+            if not isinstance(left, LeftIs) or left.state in ("leaving", "removed"):
+                self._cluster.note(f"{node} is given up: {left}")
+                return
+            yield from self._insist(OrderNode(node.node, "decommission"))
+            yield Sleep(PATIENCE_SECONDS)
 
-    def _insist(self, message: Join | SetNodeState) -> Flow[Any]:
+    def _insist(self, message: Join | AskLeft | OrderNode) -> Flow[Any]:
         """Ask until somebody answers; each of these may be asked again."""
         while True:
             reply = yield from self._router.control(message, ASK_SECONDS)
-            if isinstance(reply, Joined | Done | Refused):
+            if isinstance(reply, Joined | LeftIs | Done | Refused):
                 return reply
             yield Sleep(AGAIN_SECONDS)

@@ -35,6 +35,7 @@ from node.host import Host
 from node.messages import Done
 from node.ports import Hello, Identity
 from ranges.keys import USER
+from ranges.placement.leaving import OrderNode
 from ranges.placement.merges import MergeRange
 from ranges.placement.messages import ListRanges, MoveLeader, MoveReplica, RangesAre, SplitRange
 from txn.client import Client
@@ -121,6 +122,8 @@ class Simulation:
             "move leader": self._order_leader,
             "move replica": self._order_replica,
             "collect": self._order_collection,
+            "drain": lambda chance: self._order(lambda ranges: self.members.send("drain", chance)),
+            "decommission": lambda chance: self._order(lambda ranges: self.members.send("decommission", chance)),
         }
         self.settings = _settings(chance, told, seed)
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
@@ -157,6 +160,7 @@ class Simulation:
         self.world.run(self.seconds)
         self.nemesis.end()
         healed, router = self.world.now, self.operator.client.router
+        self.operator.run(self.members.take_back())
         self._wait("a write to every range", RECOVERY_SECONDS, write_everywhere(router, self.operator.database))
         self.recovery_seconds = self.world.now - healed
         if not self.world.run(CALM_SECONDS, lambda: not self._working):
@@ -312,7 +316,8 @@ class Simulation:
                         return
                     reply = yield from router.control(message, ORDER_SECONDS)
                     self.cluster.note(f"operator: {message} -> {reply}")
-                    self._count(type(message).__name__, isinstance(reply, Done))
+                    name = message.order if isinstance(message, OrderNode) else type(message).__name__
+                    self._count(name, isinstance(reply, Done))
                     if isinstance(reply, Done):
                         return
                 yield Sleep(PATIENCE_SECONDS)

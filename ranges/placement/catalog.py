@@ -43,7 +43,7 @@ from ranges.placement.messages import (
 )
 from ranges.placement.moments import MomentAgo, MomentIs
 from ranges.placement.nodes import changed, living
-from ranges.placement.picture import NodeView, Picture
+from ranges.placement.picture import Facts, NodeView, Picture
 from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, propose, take_report
 from ranges.placement.routes import Placed, Routes

@@ -42,10 +42,3 @@ def take_report(report: Report, routes: Routes, picture: Picture, memory: Leader
             known = picture.facts(group)  # it was split since: size and load are those of both sides
             facts = facts._replace(size=known.size, load=known.load)
         picture.report(group, facts, since)
-
-
-def propose(command: PutNode | PutDescriptors) -> Flow[None]:
-    """Propose what a report tells anew; the report then begins again, and finds it known."""
-    reply = yield Send(HERE, CONTROL_GROUP, 0, command, ORDER_SECONDS)
-    if type(reply) is not Done:
-        yield Sleep(ASK_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 
 from argosy.testing.coverage import Look, Point
 from node.machine import Answer
-from node.messages import Busy, NoGroup, NotLeader
+from node.messages import Busy, Done, NoGroup, NotLeader
 from node.raft.messages import Configuration, Role
 from ranges.messages import NotYet, StaleSpan
 from txn.endings import Bar, Verdict
@@ -106,10 +106,13 @@ RAFT = (
 )  # fmt: skip
 
 NODE = (
-    Point("node: a snapshot is begun", "node.replicas:Replicas.begin_snapshot"),
+    Point("node: a snapshot is begun", "node.snapshots:Snapshots.begin"),
     Point("node: a snapshot is sent", "node.raft.leader:on_snapshot_sent", lambda a, _: a[1].base is not None),
     Point("node: a snapshot has to begin anew", "node.raft.leader:on_snapshot_sent", lambda a, _: a[1].base is None),
-    Point("node: a snapshot is installed", "node.replicas:Replicas.restored"),
+    Point("node: a snapshot is installed", "node.snapshots:Snapshots.restored"),
+    Point("node: an offered snapshot is not taken", "node.raft.follower:on_not_restored"),
+    Point("node: a reader nearby waits for an index", "node.following:Following._ask"),
+    Point("node: a right side of a merge ends", "node.replicas:Replicas.absorb"),
     Point("node: a right side of a split begins", "node.replicas:Replicas.split_off"),
     Point("node: a replica is dropped", "node.replicas:Replicas.drop"),
     Point("node: a node answers for a replica that has left", "node.host:Host._answer_for_gone", must=False),
@@ -130,6 +133,12 @@ RANGES = (
     Point("ranges: a copy is sent again: not yet", "ranges.router:Router._mend", _mends(NotYet), must=False),
     Point("ranges: a copy is sent again: the span has changed (M1)", "ranges.router:Router._mend", _mends(StaleSpan)),
     Point("ranges: a split is applied", "ranges.machine:RangeMachine.split"),
+    Point("ranges: a range freezes (M3)", "ranges.machine:RangeMachine.freeze"),
+    Point("ranges: a range takes over its neighbour (M3)", "ranges.machine:RangeMachine.absorb"),
+    Point("ranges: a merge is forgone (M3)", "ranges.merging:Forgo.apply",
+          lambda _, result: type(result.reply) is Done),
+    Point("ranges: a range thaws (M3)", "ranges.merging:Thaw.apply"),
+    Point("ranges: a leader gives leave to read (R1, R2)", "txn.nearby:Permission.read"),
     Point("ranges: a new leader raises its low-water mark (L2)", "ranges.floors:LeaderMemory.raise_low"),
     Point("ranges: a floor or a version pushes a C", "ranges.floors:LeaderMemory.choose",
           lambda arguments, result: result > arguments[2]),
@@ -138,6 +147,9 @@ RANGES = (
     Point("ranges: somebody waits for a verdict", "ranges.machine:RangeMachine.wait_decided"),
     Point("placement: members are changed", "ranges.placement.driver:Driver._change", _true),
     Point("placement: leadership is moved", "ranges.placement.driver:Driver._transfer", _true),
+    Point("placement: ranges are merged", "ranges.placement.merger:Merger._finish", _true),
+    Point("placement: a merge is settled by a later leader", "ranges.placement.driver:Driver._settle", must=False),
+    Point("placement: a node is planned to go", "ranges.placement.plans:plan"),
     Point("placement: a range is split", "ranges.placement.driver:Driver._split", _true),
 )  # fmt: skip
 

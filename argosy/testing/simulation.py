@@ -128,8 +128,7 @@ class Simulation:
         self.settings = _settings(chance, told, seed)
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
-        self.world.network.ways = draw_ways(seed)
-        self.world.network.encode = chance.random() < 0.1
+        self.world.network.ways, self.world.network.encode = draw_ways(seed), chance.random() < 0.1
         make = WORKLOADS[workload] if isinstance(workload, str) else workload
         self.workload: Workload = make(Random(chance.random()), lambda: self.world.now)
         seeds = [node.address for node in self.cluster.nodes]

@@ -36,7 +36,7 @@ from node.raft.messages import (
 )
 from node.raft.settings import RaftSettings
 from node.relief import relieve
-from node.space import space_of
+from node.space import Space, space_of
 
 if TYPE_CHECKING:
     from node.host import Host
@@ -65,6 +65,7 @@ class Replicas:
         self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
+        self._spaces: list[Space] = []
         self._going: dict[int, None] = {}
         self._unmarked: dict[int, Recovered] = {}
 
@@ -91,11 +92,15 @@ class Replicas:
                 self._revive(number, applied, mark, log)
         self._unmarked = logs | unmarked
         self._bury()
-        spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
-        for space in spaces:
+        self._spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
+        for space in self._spaces:
             space.node = self._host.identity.node
-        if spaces:
-            self._host.start(relieve(self._host, spaces))
+        if self._spaces:
+            self._host.start(relieve(self._host, self._spaces))
+
+    def short(self) -> str:
+        """Why this node takes no writes, for want of room; empty if it does."""
+        return next(filter(None, (space.short() for space in self._spaces)), "")
 
     def _bury(self) -> None:
         """A merge that was durable when the node died ends the right side here, if its tombstone was not."""

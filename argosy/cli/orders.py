@@ -71,6 +71,7 @@ def status(session: Session) -> bool:
         (len(found.dead), f"dead nodes: {', '.join(map(str, found.dead))}"),
         (len(found.draining), f"draining nodes: {', '.join(map(str, found.draining))}"),
         *((1, f"node {node} is leaving: {left} replicas left there") for node, left in found.leaving),
+        *((1, text) for text in found.full),
         (found.stopped, f"{found.stopped} ranges have no live majority; if it never comes back, see `argosy recover`"),
         (found.short, f"{found.short} ranges have fewer live voters than wanted"),
         (found.leaderless, f"{found.leaderless} ranges have no known leader"),
@@ -124,6 +125,7 @@ def _node_cells(node: NodeStatus) -> tuple[object, ...]:
     heard = f"{shown.duration_text(node.silent_milliseconds)} ago"
     state = "dead" if node.state == "up" else f"{node.state}, dead"
     state = state if node.dead and node.state != "removed" else node.state
+    state = f"{state}, full" if node.short and not node.dead else state
     return node.node, node.address, state, heard, node.replicas, node.leaders, labels
 
 

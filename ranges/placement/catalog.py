@@ -43,7 +43,7 @@ from ranges.placement.messages import (
 )
 from ranges.placement.moments import MomentAgo, MomentIs
 from ranges.placement.nodes import changed, living
-from ranges.placement.picture import Facts, NodeView, Picture
+from ranges.placement.picture import Facts, Picture
 from ranges.placement.recovered import Recovered, take_recovered
 from ranges.placement.reports import news_of, propose, take_report
 from ranges.placement.routes import Placed, Routes
@@ -173,10 +173,7 @@ class Catalog:
     def look(self) -> Picture:
         """The picture, with the nodes as they are now."""
         assert self.memory is not None, "only the leader knows who is alive"
-        nodes = {
-            row.node: NodeView(row.node, row.label("host"), row.state, self.memory.silent(row.node, self.now))
-            for row in self.nodes.values()
-        }
+        nodes = {row.node: self.memory.view(row, self.now) for row in self.nodes.values()}
         self.picture.see(nodes, self.now)
         return self.picture
 
@@ -345,7 +342,7 @@ class Catalog:
             return Answer(Refused(f"node {report.node} is not of this cluster, or lives a newer life"))
         if known.state == "removed":
             return Answer(NodeRemoved())
-        memory.hear(report.node, self.now)
+        memory.hear(report.node, self.now, report.short)
         if (known.life, known.address) != (report.life, report.address):
             note = PutNode(report.node, report.life, report.address)
             return Wait(("life", report.node), propose(note))

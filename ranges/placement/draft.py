@@ -41,7 +41,8 @@ class Draft:
         living = [view for view in views if not is_dead(view, picture)]
         self._staying = {view.node for view in living if view.state in ("up", "draining")}
         self.draining = [view.node for view in views if view.state == "draining"]
-        self.targets = [view.node for view in living if view.state == "up" and view.node in self._heard]
+        fit = [view for view in living if view.state == "up" and not view.short]
+        self.targets = [view.node for view in fit if view.node in self._heard]
         self.index = picture.index
         self._counts = self.index.counts.copy()
         self.replicas, self.leaders = self._counts.replicas, self._counts.leaders

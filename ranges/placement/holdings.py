@@ -30,6 +30,10 @@ class HostHoldings:
         """Seconds of the host's clock."""
         return self._host.now
 
+    def short(self) -> str:
+        """Why the node takes no writes; empty if it does."""
+        return self._host.replicas.short()
+
     def changed(self) -> Iterable[int]:
         """Groups that were stepped, have come or gone since the last call (all at first); who sleeps costs nothing."""
         return self._host.take_stirred()

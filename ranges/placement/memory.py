@@ -12,6 +12,8 @@ from ranges.placement.config import PAUSE_SECONDS
 from ranges.placement.messages import RangeReport, Report
 from ranges.placement.moments import Moments
 from ranges.placement.oracle import Window
+from ranges.placement.picture import NodeView
+from ranges.placement.rows import NodeRow
 
 IsRemoved = Callable[[int, int, int], bool]  # (group, node, replica): the catalog says that it is no member any more
 
@@ -35,6 +37,7 @@ class LeaderMemory:
         self._since = float("-inf")
         self._stepped = float("-inf")
         self._heard: dict[int, float] = {}
+        self.short: dict[int, str] = {}  # why a node takes no writes, as far as one ever did not; empty: it does again
         self._holding: dict[int, dict[int, int]] = {}
         self._drops: dict[int, dict[int, int]] = {}
         self._stirred: dict[int, tuple[float, int, int]] = {}  # group -> when it was last, its span version, its size
@@ -50,15 +53,23 @@ class LeaderMemory:
             before = self._stirred[report.descriptor.group] = (now, *known)
         return before[0]
 
-    def hear(self, node: int, now: float) -> None:
-        """The node has sent something."""
+    def hear(self, node: int, now: float, short: str) -> None:
+        """The node has sent something, and why it takes no writes, if it does not."""
         self._heard[node] = now
+        if short or node in self.short:
+            self.short[node] = short
 
     def step(self, now: float) -> None:
         """This node runs: its own reports alone see to it that it says so every half second."""
         if now - self._stepped > PAUSE_SECONDS:
             self._since = now
         self._stepped = now
+
+    def view(self, row: NodeRow, now: float) -> NodeView:
+        """A node as it is now."""
+        return NodeView(
+            row.node, row.label("host"), row.state, self.silent(row.node, now), self.short.get(row.node, "")
+        )
 
     def silent(self, node: int, now: float) -> float:
         """For how many seconds the node has been silent."""

@@ -14,6 +14,7 @@ from ranges.placement.config import (
     ADDRESS_CHARACTERS_MAX,
     LABELS_MAX,
     RANGES_PER_LOOKUP_MAX,
+    REASON_CHARACTERS_MAX,
     TICKS_PER_REQUEST_MAX,
     TOKEN_BYTES,
 )
@@ -136,7 +137,8 @@ class Report(Query):
     answered without being taken in (its changes build on what another leader was told), and all is told anew.
     `leading` are ranges it leads, `beside` the right sides of their last splits (design 9.5); `holding` are
     (group, replica) it has, `gone` are groups it has no more.
-    `whole` says that this is the first of a series that tells everything.
+    `whole` says that this is the first of a series that tells everything. `short` is why the node takes no writes,
+    for want of room; empty if it does.
     """
 
     node: int
@@ -149,10 +151,12 @@ class Report(Query):
     beside: tuple[Descriptor, ...] = ()
     holding: tuple[tuple[int, int], ...] = ()
     gone: tuple[int, ...] = ()
+    short: str = ""
 
     def __post_init__(self) -> None:
         require_positive(self.node, self.life)
         require_address(self.address)
+        require(len(self.short) <= REASON_CHARACTERS_MAX, "a report's reason is too long")
         require_few(self.leading, self.beside, self.holding, self.gone)
 
 
@@ -283,7 +287,8 @@ class ListNodes(Query):
 @message(119)
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node: its `state` by order, how long it has been silent (milliseconds), what it holds and leads."""
+    """A node: its `state` by order, how long it has been silent (milliseconds), what it holds and leads, and why it
+    takes no writes (empty: it does)."""
 
     node: int
     address: str
@@ -294,6 +299,7 @@ class NodeStatus:
     dead: bool
     replicas: int
     leaders: int
+    short: str
 
 
 @message(118)
@@ -376,7 +382,8 @@ class StatusIs:
 
     `failures` is how many more nodes may die, whichever they are, before some range stops; `short` counts ranges
     with fewer live voters than wanted, `stopped` those without a live majority, `leaderless` those that nobody
-    has said to lead. `leaving` are (node, replicas left there).
+    has said to lead. `leaving` are (node, replicas left there); `full` says of each node without
+    room for writes why.
     """
 
     healthy: bool
@@ -386,6 +393,7 @@ class StatusIs:
     dead: tuple[int, ...]
     draining: tuple[int, ...]
     leaving: tuple[tuple[int, int], ...]
+    full: tuple[str, ...]
     short: int
     stopped: int
     leaderless: int

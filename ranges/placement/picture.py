@@ -23,12 +23,13 @@ _Place = tuple[tuple[int, ...], tuple[int, ...]]  # nodes of voters, of learners
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node as the policy sees it; `silent` in seconds since its last report."""
+    """A node as the policy sees it; `silent` in seconds since its last report, `short` why it takes no writes."""
 
     node: int
     host: str
     state: str
     silent: float
+    short: str = ""
 
 
 class Facts(NamedTuple):

@@ -15,6 +15,7 @@ from ranges.descriptor import Descriptor
 from ranges.placement.config import (
     LOAD_SECONDS,
     RANGES_PER_REPORT_MAX,
+    REASON_CHARACTERS_MAX,
     REPORT_SECONDS,
     REPORT_WAIT_SECONDS,
     TOLD_LOAD_LEAST,
@@ -66,6 +67,10 @@ class Holdings(Protocol):
 
     def now(self) -> float:
         """Seconds of the node's clock."""
+        ...
+
+    def short(self) -> str:
+        """Why the node takes no writes, for want of room; empty if it does."""
         ...
 
     def changed(self) -> Iterable[int]:
@@ -207,6 +212,7 @@ class Reporter:
             tuple(beside),
             tuple(holding),
             gone,
+            self._holdings.short()[:REASON_CHARACTERS_MAX],
         )
 
     def _take(self, reply: ReportTaken, batch: dict[int, Held | None]) -> bool:

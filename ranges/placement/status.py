@@ -46,6 +46,7 @@ def nodes_are(picture: Picture, rows: Mapping[int, NodeRow]) -> NodesAre:
                 is_dead(picture.nodes[node], picture),
                 replicas[node],
                 leaders[node],
+                picture.nodes[node].short,
             )
             for node, row in sorted(rows.items())
         )
@@ -106,14 +107,16 @@ def cluster_status(picture: Picture) -> StatusIs:
         stopped += len(members) if spare < 0 else 0
         leaderless += _leaderless(cell, members, alive)
     dead = tuple(sorted(node for node, view in picture.nodes.items() if view.state != "removed" and node not in alive))
+    full = tuple(view.short for _, view in sorted(picture.nodes.items()) if view.short and view.node in alive)
     return StatusIs(
-        healthy=not (dead or short or stopped or leaderless),
+        healthy=not (dead or full or short or stopped or leaderless),
         failures=max(0, tolerance(picture.cells, alive)),
         nodes=len(alive) + len(dead),
         ranges=len(picture) - 1,
         dead=dead,
         draining=tuple(sorted(node for node, view in picture.nodes.items() if view.state == "draining")),
         leaving=tuple((view.node, left_on(picture, view).replicas) for view in leaving),
+        full=full,
         short=short,
         stopped=stopped,
         leaderless=leaderless,

@@ -342,6 +342,18 @@ def test_the_status_counts_what_deaths_have_done() -> None:
     assert (status.dead, status.short, status.stopped) == ((2, 3), 2, 2)
 
 
+def test_a_node_without_room_shows_until_it_has_some() -> None:
+    world = World()
+    world.lead(1)
+    world.report(1, RangeReport(EVERYTHING, 2, 1, 0, 0), short="node 1 takes no writes: its disk is full")
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.full) == (False, ("node 1 takes no writes: its disk is full",))
+    assert world.ask(ListNodes()).nodes[0].short == "node 1 takes no writes: its disk is full"
+    world.report(1)
+    status = world.ask(ClusterStatus())
+    assert (status.healthy, status.full) == (True, ())
+
+
 def test_the_status_tells_of_a_silent_node_before_it_counts_as_dead() -> None:
     world = World(Rules(dead_milliseconds=300_000))
     world.lead(1)

@@ -108,6 +108,14 @@ def test_a_leaving_node_is_emptied() -> None:
     assert toy.picture.cell(CONTROL_GROUP) == Cell((2, 3, 4), (), 2)
 
 
+def test_nothing_moves_to_a_node_without_room() -> None:
+    toy = Toy(5)
+    toy.range(1, 1, 2, 3)
+    toy.node(4, short="node 4 takes no writes: its disk is full")
+    toy.dies(3)
+    assert told(toy.step()) == ["g1 on n1 n2 n5"]
+
+
 def test_nothing_moves_to_a_node_that_has_just_fallen_silent() -> None:
     toy = Toy(5)
     toy.range(1, 1, 2, 3)

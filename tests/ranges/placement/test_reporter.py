@@ -4,7 +4,7 @@ from typing import Any
 from node.flow import Flow, Send
 from node.messages import DropReplica
 from ranges.descriptor import Descriptor, Replica
-from ranges.placement.config import RANGES_PER_REPORT_MAX
+from ranges.placement.config import RANGES_PER_REPORT_MAX, REASON_CHARACTERS_MAX
 from ranges.placement.leaving import NodeRemoved
 from ranges.placement.messages import Join, Lookup, PutDescriptors, Report
 from ranges.placement.reporter import Held, Reporter, Stamp
@@ -28,6 +28,7 @@ class FakeHoldings:
         self.routes: tuple[tuple[int, str], ...] = ()
         self.dropped: list[tuple[int, int]] = []
         self.left = False
+        self.full = ""
         self.asked = 0
         self.clock = 0.0
         self.stamped = 0
@@ -42,6 +43,9 @@ class FakeHoldings:
 
     def now(self) -> float:
         return self.clock
+
+    def short(self) -> str:
+        return self.full
 
     def changed(self) -> list[int]:
         touched, self.touched = sorted(self.touched), set()
@@ -243,6 +247,14 @@ def test_much_is_told_in_pieces() -> None:
     _, first, second = node.tell()
     assert (len(first.holding), len(second.holding)) == (RANGES_PER_REPORT_MAX, 10)
     assert (first.whole, second.whole) == (True, False)
+
+
+def test_a_full_disk_is_told_with_every_report() -> None:
+    node = Node()
+    node.holdings.full = "x" * 1000
+    assert node.tell()[-1].short == "x" * REASON_CHARACTERS_MAX
+    node.holdings.full = ""
+    assert node.tell()[-1].short == ""
 
 
 def test_a_drop_is_carried_out_and_told() -> None:

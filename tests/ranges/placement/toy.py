@@ -19,8 +19,8 @@ class Toy:
         for node in range(1, nodes + 1):
             self.node(node, hosts[node - 1] if hosts else "")
 
-    def node(self, node: int, host: str = "", state: str = "up", silent: float = 0.0) -> None:
-        self.picture.see({**self.picture.nodes, node: NodeView(node, host, state, silent)}, self.picture.now)
+    def node(self, node: int, host: str = "", state: str = "up", silent: float = 0.0, short: str = "") -> None:
+        self.picture.see({**self.picture.nodes, node: NodeView(node, host, state, silent, short)}, self.picture.now)
 
     def state(self, node: int, state: str) -> None:
         self.node(node, self.picture.nodes[node].host, state, self.picture.nodes[node].silent)

@@ -287,8 +287,7 @@ class ListNodes(Query):
 @message(119)
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """A node: its `state` by order, how long it has been silent (milliseconds), what it holds and leads, and why it
-    takes no writes (empty: it does)."""
+    """A node: its `state` by order, for how long it has been silent, what it holds, and why it takes no writes."""
 
     node: int
     address: str

@@ -22,6 +22,7 @@ from txn.database import Database
 NODES = 3
 RANGES = 10
 CLIENTS = 26  # which make some hundred writes in a simulated second, less while something is wrong
+THINK_SECONDS = 0.15
 KEYS = 1_000
 VALUE = bytes(100)
 LINES = 40  # of a profile
@@ -71,6 +72,7 @@ def run(seconds: float, runs: int, profile: bool) -> list[dict[str, Any]]:
 
 def _measure(seed: int, seconds: float, profile: bool) -> dict[str, float]:
     simulation = Simulation(seed, Puts, seconds, NODES, CLIENTS, ranges=RANGES)
+    simulation.think_seconds = THINK_SECONDS
     profiler = cProfile.Profile()
     real, cpu = time.perf_counter(), time.process_time()
     if profile:

@@ -44,7 +44,7 @@ from txn.database import Database
 from txn.settling import Settling
 
 CLUSTER = b"simulated world."
-THINK_SECONDS = 0.15  # between two operations of one client, on average
+THINK_SECONDS = (0.15, 0.15, 0.03)  # between two operations of one client, on average; short in some runs
 DEADLINE_SECONDS = (1.0, 3.0, 10.0)  # of a client's operations: short ones end more often in an unknown outcome
 NEAREST_SHARE = 0.3  # of the clients, who read from the nearest replica
 APPLY_LATER_BYTES = (0, 2048)
@@ -140,7 +140,7 @@ class Simulation:
         self.nemesis = Nemesis(self.cluster, kept)
         self.orders: dict[str, int] = {}
         self.recovery_seconds = 0.0  # from the last fault until every range had taken a write
-        self._ranges = ranges
+        self._ranges, self.think_seconds = ranges, Random(f"think of {seed}").choice(THINK_SECONDS)
         self._working = 0
 
     # -- the run ---------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Simulation:
         chance = self.world.chance
         while self.world.now < end:
             yield from self.workload.step(number, database)
-            yield Sleep(chance.expovariate(1 / THINK_SECONDS))
+            yield Sleep(chance.expovariate(1 / self.think_seconds))
 
     def _stopped(self, _: Any) -> None:
         self._working -= 1

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.mutants.mutant import LISTS, Mutant, listed, plant
+from tests.mutants.mutant import HARD, LISTS, Mutant, listed, plant
 
 SECONDS = 300.0  # of one core, for each bug
 COLUMNS = ("bug", "rule", "found by", "seeds", "seconds")
@@ -43,7 +43,7 @@ def rows_of(found: dict[Mutant, Result]) -> list[tuple[str, ...]]:
 def main(arguments: list[str]) -> int:
     """1 if a bug was not found."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("--part", choices=LISTS, action="append", help="only this part; may be repeated")
+    parser.add_argument("--part", choices=(*LISTS, HARD), action="append", help="only this part; may be repeated")
     parser.add_argument("--only", action="append", metavar="BUG", help="only this bug; may be repeated")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of one core for each bug")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="bugs hunted at a time")
@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = [each for part in options.part or LISTS for each in listed(part)]
     if options.only:
+        chosen = [each for part in (*LISTS, HARD) for each in listed(part)]
         chosen = [each for each in chosen if each.name in options.only]
     found: dict[Mutant, Result] = {}
     with Progress(console=Console(stderr=True)) as progress, ThreadPoolExecutor(options.jobs) as pool:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.mutants.mutant import LISTS, listed
+from tests.mutants.mutant import HARD, LISTS, listed
 
-MUTANTS = [mutant for part in LISTS for mutant in listed(part)]
+MUTANTS = [mutant for part in (*LISTS, HARD) for mutant in listed(part)]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -13,4 +13,5 @@ def test_a_bug_can_be_planted(mutant):
 
 
 def test_names_are_taken_once():
-    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 30
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+    assert sum(len(listed(part)) for part in LISTS) >= 30

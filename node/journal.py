@@ -17,7 +17,7 @@ import lmdb
 
 from node.config import SPACE_RETRY_SECONDS
 from node.errors import RECOVER, DiskError
-from node.journal_index import Copy, Index
+from node.journal_index import GARBAGE_BYTES_MIN, Copy, Index
 from node.journal_rows import Piece, decode_record, encode_record, record_key
 from node.ports import Failed, Record, Recovered, Synced
 from node.space import Guard, Space, refused
@@ -47,11 +47,20 @@ class Journal:
     3. Records, copies and deletions are taken into account when they are submitted, and written in that order.
     """
 
-    def __init__(self, path: str | Path, notify: Callable[[object], None], map_bytes: int = MAP_BYTES) -> None:
-        """Open the folder `path`, made if missing. `notify` is called from the journal's thread. Raises `DiskError`."""
+    def __init__(
+        self,
+        path: str | Path,
+        notify: Callable[[object], None],
+        map_bytes: int = MAP_BYTES,
+        garbage_bytes_min: int = GARBAGE_BYTES_MIN,
+    ) -> None:
+        """Open the folder `path`, made if missing. `notify` is called from the journal's thread. Raises `DiskError`.
+
+        `garbage_bytes_min`: with more of it, what is needed is copied to the tail.
+        """
         self._path = Path(path)
         self._notify = notify
-        self._index = Index()
+        self._index = Index(garbage_bytes_min)
         self._last = 0  # number of the last record
         self._offset: int | None = None  # from a host's sequences to ours: a host begins anew at each start
         self._recovered = False

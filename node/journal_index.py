@@ -46,14 +46,15 @@ class Index:
 
     1. A record is deleted only in a transaction after which, for every group with a row in it, the latest header is
        elsewhere and not stale, and all segments here are dead or copied.
-    2. What is beyond twice the live bytes, and GARBAGE_BYTES_MIN, is got rid of by copying, the oldest record first.
+    2. What is beyond twice the live bytes, and `garbage_bytes_min`, is got rid of by copying, the oldest record first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, garbage_bytes_min: int = GARBAGE_BYTES_MIN) -> None:
         self.logs: dict[int, Log] = {}
         self.places: dict[int, Place] = {}  # in order of the file
         self.total_bytes = 0
         self.live_bytes = 0
+        self._garbage_bytes_min = garbage_bytes_min
         self._dead: deque[int] = deque()
         self._origin = 0
         self._recent_bytes = 0
@@ -82,7 +83,7 @@ class Index:
                 plan.pieces.append(piece)
             self._write_header(log, number, plan)
         self._delete_dead(number, plan)
-        if self.total_bytes > 2 * self.live_bytes + GARBAGE_BYTES_MIN:
+        if self.total_bytes > 2 * self.live_bytes + self._garbage_bytes_min:
             self._copy_oldest(number, plan)
         for record in records:
             if record.gone:

@@ -9,7 +9,6 @@ from queue import SimpleQueue
 import lmdb
 import pytest
 
-from node import journal_index
 from node.errors import DiskError
 from node.journal import Journal
 from node.journal_rows import record_key
@@ -22,9 +21,9 @@ from tests.node.refuse_sync import run, supported
 class Opened:
     """A journal and what it told."""
 
-    def __init__(self, path: Path, map_bytes: int = 1 << 30) -> None:
+    def __init__(self, path: Path, map_bytes: int = 1 << 30, **named: int) -> None:
         self.told: SimpleQueue[object] = SimpleQueue()
-        self.journal = Journal(path, self.told.put, map_bytes)
+        self.journal = Journal(path, self.told.put, map_bytes, **named)
         self.logs = self.journal.recover()
         self.sequence = 0
 
@@ -126,9 +125,8 @@ def test_cut_records_are_deleted_while_appending_and_the_file_does_not_grow(plac
     assert again.logs[1].entries == entries(again.logs[1].base[0] + 1, 240 - again.logs[1].base[0], 2000)
 
 
-def test_what_a_slow_group_needs_is_copied_to_the_tail(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_index, "GARBAGE_BYTES_MIN", 1000)
-    opened = Opened(place)
+def test_what_a_slow_group_needs_is_copied_to_the_tail(place: Path) -> None:
+    opened = Opened(place, garbage_bytes_min=1000)
     for turn in range(30):
         slow = [GroupRecord(2, (1, 0, 0), turn + 1, entries(turn + 1, 1))] if turn < 5 else []
         opened.write(GroupRecord(1, None, 4 * turn + 1, entries(4 * turn + 1, 4, 200)), *slow)

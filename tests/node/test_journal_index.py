@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from node import journal_index
 from node.errors import DiskError
-from node.journal_index import Index
+from node.journal_index import GARBAGE_BYTES_MIN, Index
 from node.journal_rows import Header, Piece, decode_record, encode_record, record_key
 from node.ports import GroupRecord, Recovered
 from node.raft.messages import Entry
@@ -18,9 +18,9 @@ GROUPS = 3
 class File:
     """Records in memory, changed as node/journal.py changes its environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, garbage: int = GARBAGE_BYTES_MIN) -> None:
         self.records: dict[int, bytes] = {}
-        self.index = Index()
+        self.index = Index(garbage)
         self.number = 0
 
     def submit(self, groups: list[GroupRecord]) -> None:
@@ -65,10 +65,9 @@ class Machine(RuleBasedStateMachine):
     @initialize(garbage=some.sampled_from([0, 200, 1 << 20]), deletions=some.sampled_from([1, 2, 64]))
     def begin(self, garbage: int, deletions: int) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(journal_index, "GARBAGE_BYTES_MIN", garbage)
         self.patch.setattr(journal_index, "COPY_BYTES_MIN", 50)
         self.patch.setattr(journal_index, "DELETIONS_PER_RECORD", deletions)
-        self.file = File()
+        self.file = File(garbage)
         self.model: dict[int, Recovered] = {}
         self.cuts: dict[int, int] = {}
         self.term = 1
@@ -204,9 +203,8 @@ def test_truncated_entries_never_come_back_when_what_truncated_them_is_deleted()
     assert file.recover()[1] == Recovered((2, 0, 0), (3, 2), [])
 
 
-def test_what_a_slow_group_needs_is_copied_and_the_rest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_index, "GARBAGE_BYTES_MIN", 10_000)
-    file = File()
+def test_what_a_slow_group_needs_is_copied_and_the_rest_goes() -> None:
+    file = File(10_000)
     for place in range(200):
         groups = [GroupRecord(1, None, 10 * place + 1, entries(10 * place + 1, 10))]
         if place < 20:

@@ -23,6 +23,7 @@ lies outside is simulated, each by one file:
                       ways.py        latency and bandwidth
     disks             disk.py        a journal whose syncs take time; a crash loses what was not synced, or does not
                       rows.py        applied rows over durable ones, which advance by whole batches
+                      files.py       on demand the real journal and state, beside these and equal to them
     faults            faults.py      a schedule drawn from the seed up front; also an operator's splits and moves
                       nemesis.py     carries them out; all is undone at the end, but the dead stay dead
                       *_faults.py    what each one does
@@ -46,8 +47,7 @@ shrink.py) and by `make soak` (fresh seeds, and what they reach: coverage.py, po
 A journal's commit is whole or not there, as LMDB's is: a record is never torn within. A changed bit is found by its
 checksum at the next start, or by a dump; the node is then lost with its disk, and people begin another one.
 
-Left out: the real files under simulated time (they have their own tests), and clients that die (their transactions
-live at a coordinator's node, which does crash).
+Left out: clients that die (their transactions live at a coordinator's node, which does crash).
 Read next: argosy/testing/simulation.py.
 """
 

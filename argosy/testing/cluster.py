@@ -7,7 +7,7 @@ Does not own what a host is made of: `build` makes one. Read next: argosy/testin
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argosy.testing.disk import ROOM_BYTES, Disk
 from argosy.testing.linear import Violation
@@ -16,6 +16,9 @@ from argosy.testing.world import Station, World
 from node.errors import DiskError
 from node.ports import Effects, Hello
 from node.space import Space
+
+if TYPE_CHECKING:
+    from argosy.testing.files import Files
 
 SYNC_SECONDS = (0.0003, 0.002)
 FLUSH_SECONDS = (0.005, 0.1)
@@ -71,17 +74,36 @@ class NodeStation(Station):
         self.life += 1
         self.cluster.note(f"{self.name} starts life {self.life}")
         try:
-            watched = self.node, self.cluster.safety, self.disk, self.later
-            self.journal = WatchedJournal(*watched, self._sync_delay)
-            self.state = WatchedState(*watched, self._delay(FLUSH_SECONDS))
+            self.journal, self.state = self._open()
             self.state.space = Space(Path(self.address), _StationClock(self), lambda: (self.disk.room, ROOM_BYTES))
             host = self.cluster.build(self)
         except DiskError as error:
             self.cluster.note(f"{self.name} does not start: {error}")
+            self._require_rot(found=True)
             self.lose()
         else:
+            self._require_rot(found=False)
             self.doomed = False  # what was torn has been written anew, or is needed no more: all was read
             self.start(host)
+
+    def _open(self) -> tuple[WatchedJournal, WatchedState]:
+        flush = self._delay(FLUSH_SECONDS)
+        if self.cluster.files is not None:
+            return self.cluster.files.open(self, self._sync_delay, flush)
+        watched = self.node, self.cluster.safety, self.disk, self.later
+        return WatchedJournal(*watched, self._sync_delay), WatchedState(*watched, flush)
+
+    def _require_rot(self, found: bool) -> None:
+        """Of real files: one that is torn has a changed bit, and one that has is found torn."""
+        if self.cluster.files is not None and found != self.doomed:
+            raise Violation(f"the files of {self.name} are {'torn' if found else 'found whole, and they are not'}")
+
+    def rot(self, pick: Callable[[int], int]) -> str:
+        """Flip a bit of what is stored; what was hit. Real files are read while they change, so the node is stopped."""
+        if self.cluster.files is None:
+            return self.disk.flip(pick)
+        self.crash()
+        return self.cluster.files.rot(self, pick)
 
     def crash(self, silent: bool = False) -> None:
         """Lose what is only in memory, as a kill does, or (`silent`) a power cut."""
@@ -95,6 +117,8 @@ class NodeStation(Station):
         """Its disk is gone, so it is dead for ever; people give it up and begin another node in its place."""
         if self.port is not None:
             self.crash(silent=True)
+        elif self.cluster.files is not None:
+            self.cluster.files.leave(self)
         self.dead = True
         self.cluster.give_up(self)
 
@@ -158,6 +182,7 @@ class Cluster:
         self.world = world
         self.build = build
         self.safety = Safety()
+        self.files: Files | None = None  # where nodes' journals and states are real ones
         self.nodes: list[NodeStation] = []
         self.guests: list[str] = []  # names of stations that are not nodes
         self.note: Callable[[str], None] = _silent

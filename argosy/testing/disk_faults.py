@@ -56,10 +56,12 @@ def rotten_disk(strike: Strike) -> str:
     node = strike.victim(left_min=2)
     if node is None:
         return ""
-    hit = node.disk.flip(strike.chance.randrange)
+    hit = node.rot(strike.chance.randrange)
+    node.doomed = bool(hit)
+    if not node.up:  # its files are real
+        node.restart()
     if not hit:
         return ""
-    node.doomed = True
 
     def find() -> None:
         if node.up:

@@ -55,11 +55,21 @@ KEPT = {
     "Intake._services": "a table",
     "WatchedState._rows": "the rows",
     **dict.fromkeys(("WatchedState._at", "WatchedJournal._cuts"), "a number for each group"),
+    **dict.fromkeys(("RealState._at", "RealJournal._cuts", "RealJournal._cut_to"), "a number for each group"),
+    **dict.fromkeys(("RealJournal._hard", "RealJournal._lasts", "RealJournal._terms"), "what was written"),
+    "RealState._rows": "the rows",
+    "RealJournal._asked": "cuts since the last record, until the next one",
     **dict.fromkeys(("WatchedJournal._hard", "WatchedJournal._lasts", "WatchedJournal._terms"), "what was written"),
 }
 """What may hold something in quiet, and why."""
 
-GROWS = ("WatchedState._rows", "WatchedJournal._terms", "Log.entries")  # with what is written
+GROWS = (
+    "WatchedState._rows",
+    "WatchedJournal._terms",
+    "RealState._rows",
+    "RealJournal._terms",
+    "Log.entries",
+)  # with what is written
 
 
 def sizes(node: Any) -> dict[str, int]:

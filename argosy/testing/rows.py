@@ -29,7 +29,7 @@ Row = tuple[bytes, bytes, bytes | None]  # head, tail, value; None deletes
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """One atomic change of the durable part: `clear` first, then rows, then marks."""
 
     group: int
@@ -58,8 +58,8 @@ class MemoryState:
         rows = disk.read_rows(b"", HEADS_END)
         self._rows: Any = SortedDict({head: (list(tails), list(values)) for head, (tails, values) in rows.items()})
         self._open: list[Row] = []
-        self._waiting: deque[_Batch] = deque()
-        self._flushing: list[_Batch] = []
+        self._waiting: deque[Batch] = deque()
+        self._flushing: list[Batch] = []
         self._not_durable = 0
         self._changes = 0
         self.failed = False
@@ -115,7 +115,7 @@ class MemoryState:
         """What was put since the last seal is one atomic batch that brings the group to `index`."""
         rows, self._open = self._open, []
         self._not_durable += len(rows)
-        self._enqueue(_Batch(group, index, mark, rows))
+        self._enqueue(Batch(group, index, mark, rows))
 
     def flush(self) -> None:
         """Nothing waits here for more to come."""
@@ -153,14 +153,14 @@ class MemoryState:
         assert not self._open, "rows were put and not sealed before a restore"
         rows: list[Row] = [row for chunk in chunks for row in decode_plain(chunk)]
         self._replace((first, last), rows)
-        self._enqueue(_Batch(group, index, mark, rows, (first, last), gone, Restored(group)))
+        self._enqueue(Batch(group, index, mark, rows, (first, last), gone, Restored(group)))
 
     def forget(self, group: int, tombstone: bytes, span: tuple[bytes, bytes] | None) -> None:
         """In one commit: clear the span, if one is given, and set the group's mark to a tombstone."""
         assert not self._open, "rows were put and not sealed before a removal"
         if span is not None:
             self._replace(span, [])
-        self._enqueue(_Batch(group, 0, tombstone, clear=span))
+        self._enqueue(Batch(group, 0, tombstone, clear=span))
 
     def crash(self, survive: Callable[[int], int]) -> None:
         """Lose what is not durable, but for the first `survive(count)` of the `count` batches on their way."""
@@ -184,7 +184,7 @@ class MemoryState:
             assert value is not None, "a dump holds a row without a value"
             put_row(self._rows, head, tail, value)
 
-    def _enqueue(self, batch: _Batch) -> None:
+    def _enqueue(self, batch: Batch) -> None:
         self._waiting.append(batch)
         if not self._flushing:
             self._begin()
@@ -216,7 +216,7 @@ class MemoryState:
             self._begin()
         return batches[-1].event or Flushed(tuple(marks.items()))
 
-    def _make_durable(self, batch: _Batch) -> None:
+    def _make_durable(self, batch: Batch) -> None:
         disk = self._disk
         if batch.clear is not None:
             disk.clear(*batch.clear)

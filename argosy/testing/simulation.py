@@ -102,10 +102,11 @@ class Simulation:
         faults: Container[int] | None = None,
         ranges: int = 0,
         wild_clocks: bool = False,
+        files: bool = False,
     ) -> None:
         """`faults`: the places in the seed's schedule that are kept, or all. `nodes` and `ranges`: so many at the
         beginning; 0: drawn from the seed. `wild_clocks`: their rates differ by more than nodes are told, so only Raft's
-        own safety is checked, not what clients saw, nor leases."""
+        own safety is checked, not what clients saw, nor leases. `files`: nodes keep real ones (files.py)."""
         self.world = World(seed)
         self._wild_clocks = wild_clocks
         told = 2 * self.world.rate_error
@@ -137,6 +138,11 @@ class Simulation:
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
         self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
         kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
+        if files:
+            from argosy.testing.files import LEFT_OUT, Files
+
+            self.cluster.files = Files(seed)
+            kept = [fault for fault in kept if fault.name not in LEFT_OUT]
         self.nemesis = Nemesis(self.cluster, kept)
         self.orders: dict[str, int] = {}
         self.recovery_seconds = 0.0  # from the last fault until every range had taken a write
@@ -147,6 +153,14 @@ class Simulation:
 
     def run(self) -> "Simulation":
         """From the first node to the last check."""
+        try:
+            self._run()
+        finally:
+            if self.cluster.files is not None:
+                self.cluster.files.close()
+        return self
+
+    def _run(self) -> None:
         self.form()
         self._look()
         self._split()
@@ -173,7 +187,6 @@ class Simulation:
         check_quiet(self.cluster.nodes, self.world.run)
         check_collected(self.cluster.nodes)
         self.cluster.compare()
-        return self
 
     def _look(self) -> None:
         """Nothing grows beyond its bounds."""
@@ -198,6 +211,7 @@ class Simulation:
             "intents": safety.intents,
             "settled": safety.settled,
             "barred": safety.barred,
+            **(self.cluster.files.totals() if self.cluster.files is not None else {}),
             **dict(sorted(self.orders.items())),
             **dict(sorted(self.workload.outcomes.items())),
         }

@@ -34,6 +34,8 @@ class Places(click.ParamType):
 @click.option("--minutes", type=click.FloatRange(0.01), help="The same in minutes.", show_default=False)
 @click.option("--nodes", default=0, type=click.IntRange(0, 9), help="So many nodes; 0: drawn from the seed.")
 @click.option("--faults", type=Places(), help="Only these faults of the seed's schedule: 3,7,12 or none.")
+@click.option("--files", is_flag=True, help="Real journals and states, in a folder that is removed.")
+@click.option("--wild-clocks", is_flag=True, help="Clocks beyond their bound: only Raft's safety is checked.")
 @click.option("--notes", is_flag=True, help="Print faults, crashes, orders and changes of roles.")
 @click.option("--trace", "frames", is_flag=True, help="Print every message too.")
 @click.option("--lines", default=LAST_LINES, type=click.IntRange(0), help="Of the trace, before a failure.")
@@ -50,12 +52,16 @@ def main(**options: Any) -> None:
     One seed, with all that is said:  python -m tests.simulator --seed 8271 --workload lists --trace
     A hundred seeds:                  python -m tests.simulator --seed 1000 --count 100 --workload registers
     A long run of five nodes:         python -m tests.simulator --seed 5 --minutes 10 --nodes 5
+    On real files:                    python -m tests.simulator --seed 5 --files
     Without any fault:                python -m tests.simulator --seed 5 --faults none
     Fresh seeds, all workloads:       make soak MINUTES=10
     """
     seconds = 60 * options["minutes"] if options["minutes"] else options["seconds"]
     for seed in range(options["seed"], options["seed"] + options["count"]):
-        run = Run(seed, options["workload"], seconds, options["nodes"], options["faults"])
+        run = Run(
+            seed, options["workload"], seconds, options["nodes"], options["faults"],
+            options["files"], options["wild_clocks"],
+        )  # fmt: skip
         simulation = run.simulation()
         if options["notes"] or options["frames"]:
             trace(simulation, click.echo, frames=options["frames"])

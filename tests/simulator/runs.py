@@ -26,10 +26,15 @@ class Run:
     seconds: float = SECONDS
     nodes: int = 0
     faults: tuple[int, ...] | None = None
+    files: bool = False
+    wild_clocks: bool = False
 
     def simulation(self) -> Simulation:
         """Ready to run."""
-        return Simulation(self.seed, self.workload, self.seconds, self.nodes, faults=self.faults)
+        return Simulation(
+            self.seed, self.workload, self.seconds, self.nodes,
+            faults=self.faults, files=self.files, wild_clocks=self.wild_clocks,
+        )  # fmt: skip
 
     def places(self) -> tuple[int, ...]:
         """The faults that strike, by their places in the seed's schedule."""
@@ -47,6 +52,10 @@ class Run:
             words.append(f"--nodes {self.nodes}")
         if self.faults is not None:
             words.append(f"--faults {','.join(map(str, self.faults)) or 'none'}")
+        if self.files:
+            words.append("--files")
+        if self.wild_clocks:
+            words.append("--wild-clocks")
         return " ".join(words)
 
 

@@ -25,6 +25,8 @@ from tests.simulator.runs import SECONDS, Failure, Run, attempt
 
 LONG_EVERY = 10  # each tenth run goes on for ten times as long
 LONG_FACTOR = 10
+FILES_EVERY = 25  # each so manieth run has real files
+WILD_EVERY = 10  # and each so manieth has clocks beyond their bound
 HANG_SECONDS = 600.0  # of real time without an end of one run
 LOOK_SECONDS = 0.5
 HOURS_FOR_ALL = 10.0  # of simulated time, in which everything that must be reached is
@@ -80,7 +82,11 @@ def runs(seed: int, seconds: float) -> Iterator[Run]:
     number = 0
     while True:
         long = number % LONG_EVERY == LONG_EVERY - 1
-        yield Run(seed + number, workloads[number % len(workloads)], seconds * (LONG_FACTOR if long else 1))
+        files, wild = number % FILES_EVERY == FILES_EVERY - 1, number % WILD_EVERY == WILD_EVERY // 2
+        yield Run(
+            seed + number, workloads[number % len(workloads)], seconds * (LONG_FACTOR if long else 1),
+            files=files, wild_clocks=wild,
+        )  # fmt: skip
         number += 1
 
 

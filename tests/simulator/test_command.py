@@ -73,13 +73,20 @@ def test_failures_of_one_kind_differ_only_in_what_varies(broken):
     assert one.kind.endswith(":strike: # s and # vary")
 
 
-@pytest.mark.parametrize("faults", [None, (), (1, 12)])
-def test_a_line_says_all_that_tells_a_run_apart(faults):
-    run = Run(5, "lists", 7.5, 4, faults)
+@pytest.mark.parametrize(
+    "run",
+    [
+        *(Run(5, "lists", 7.5, 4, faults) for faults in (None, (), (1, 12))),
+        Run(5, files=True),
+        Run(5, wild_clocks=True),
+    ],
+)
+def test_a_line_says_all_that_tells_a_run_apart(run):
     words = run.line().split()[3:]
     context = main.make_context("it", words)
     found = context.params
-    again = Run(found["seed"], found["workload"], found["seconds"], found["nodes"], found["faults"])
+    names = ("seed", "workload", "seconds", "nodes", "faults", "files", "wild_clocks")
+    again = Run(*(found[name] for name in names))
     assert again == run
 
 

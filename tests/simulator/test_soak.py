@@ -10,7 +10,19 @@ from node.raft import candidate, core, leader
 from node.raft import messages as m
 from node.raft.log import Log
 from tests.simulator.runs import Run
-from tests.simulator.soak import LONG_EVERY, LONG_FACTOR, Outcome, Soak, Worker, carry_out, figures, gaps, runs
+from tests.simulator.soak import (
+    FILES_EVERY,
+    LONG_EVERY,
+    LONG_FACTOR,
+    WILD_EVERY,
+    Outcome,
+    Soak,
+    Worker,
+    carry_out,
+    figures,
+    gaps,
+    runs,
+)
 from txn.settling import Settling
 
 SECONDS = 3.0
@@ -69,6 +81,8 @@ def test_runs_go_through_all_workloads_and_some_are_long():
     assert {run.workload for run in some} >= {"bank", "lists", "registers"}
     assert [run.seed for run in some if run.seconds > SECONDS] == [7 + LONG_EVERY * count - 1 for count in (1, 2, 3)]
     assert max(run.seconds for run in some) == SECONDS * LONG_FACTOR
+    assert [run.seed - 7 for run in some if run.files] == [FILES_EVERY - 1]
+    assert sum(run.wild_clocks for run in some) == len(some) // WILD_EVERY
 
 
 def test_a_soak_goes_on_until_it_is_interrupted_and_keeps_its_figures():

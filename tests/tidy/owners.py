@@ -8,7 +8,7 @@ COMMAND_LINE = ("argosy/cli/*", "bench/*")
 
 OWNERS: dict[str, tuple[str, ...]] = {
     # third party
-    "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py"),
+    "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py", "argosy/testing/files.py"),
     "cbor2": ("node/codec.py",),
     "trio": (
         "node/drivers/*",
@@ -32,12 +32,12 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ssl": ("node/tls.py",),
     # threads and processes
     "threading": ("node/journal.py", "node/drivers/*", "argosy/remote.py", "bench/*"),
-    "queue": ("node/journal.py", "node/drivers/*"),
+    "queue": ("node/journal.py", "node/drivers/*", "argosy/testing/real_journal.py"),
     "multiprocessing": (),
     "concurrent": (),
     "asyncio": (),
     "subprocess": ("node/state.py", "node/writer.py", "node/dump.py", "bench/*"),
-    "signal": ("node/writer.py", "node/dump.py", *COMMAND_LINE),
+    "signal": ("node/writer.py", "node/dump.py", "argosy/testing/real_state.py", *COMMAND_LINE),
     # time and chance
     "time": ("node/clock.py", "bench/*"),
     "datetime": ("node/clock.py",),

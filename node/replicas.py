@@ -65,7 +65,7 @@ class Replicas:
         self._first_settings = replace(self._settings, spread_seconds=0.0)  # Z5: group 0 goes first, unspread
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
-        self._spaces: list[Space] = []
+        self._spaces: tuple[Space, ...] = ()
         self._going: dict[int, None] = {}
         self._unmarked: dict[int, Recovered] = {}
 
@@ -92,7 +92,7 @@ class Replicas:
                 self._revive(number, applied, mark, log)
         self._unmarked = logs | unmarked
         self._bury()
-        self._spaces = [each for each in map(space_of, (self._journal, self._state)) if each is not None]
+        self._spaces = tuple(each for each in map(space_of, (self._journal, self._state)) if each is not None)
         for space in self._spaces:
             space.node = self._host.identity.node
         if self._spaces:

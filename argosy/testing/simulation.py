@@ -19,7 +19,7 @@ from argosy.testing.aftermath import (
     write_everywhere,
 )
 from argosy.testing.cluster import Cluster, NodeStation
-from argosy.testing.faults import schedule
+from argosy.testing.faults import Fault, schedule
 from argosy.testing.linear import Violation
 from argosy.testing.members import Members, draw_rules
 from argosy.testing.nemesis import Nemesis
@@ -117,15 +117,7 @@ class Simulation:
         self.cluster = Cluster(self.world, self._build)
         self.promises = Promises(self.cluster, leases=not wild_clocks)
         self.world.watchers.append(self.promises.stepped)
-        self.cluster.orders = {
-            "split": self._order_split,
-            "merge": self._order_merge,
-            "move leader": self._order_leader,
-            "move replica": self._order_replica,
-            "collect": self._order_collection,
-            "drain": lambda chance: self._order(lambda ranges: self.members.send("drain", chance)),
-            "decommission": lambda chance: self._order(lambda ranges: self.members.send("decommission", chance)),
-        }
+        self.cluster.orders = self._orders()
         self.settings = _settings(chance, told, seed)
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):
             self.cluster.add()
@@ -138,12 +130,7 @@ class Simulation:
         self.clients = [ClientStation(self.world, f"c{number}", seeds) for number in range(1, clients + 1)]
         self.cluster.guests = [station.name for station in (self.operator, *self.clients)]
         kept = [fault for fault in schedule(seed, seconds) if faults is None or fault.place in faults]
-        if files:
-            from argosy.testing.files import LEFT_OUT, Files
-
-            self.cluster.files = Files(seed)
-            kept = [fault for fault in kept if fault.name not in LEFT_OUT]
-        self.nemesis = Nemesis(self.cluster, kept)
+        self.nemesis = Nemesis(self.cluster, self._with_files(kept) if files else kept)
         self.orders: dict[str, int] = {}
         self.recovery_seconds = 0.0  # from the last fault until every range had taken a write
         self._ranges, self.think_seconds = ranges, Random(f"think of {seed}").choice(THINK_SECONDS)
@@ -275,7 +262,25 @@ class Simulation:
         self.promises.watch(node, host)
         return host
 
+    def _with_files(self, faults: list[Fault]) -> list[Fault]:
+        """Give the nodes real files; the faults that these can take."""
+        from argosy.testing.files import LEFT_OUT, Files
+
+        self.cluster.files = Files(self.world.seed)
+        return [fault for fault in faults if fault.name not in LEFT_OUT]
+
     # -- orders of an operator -------------------------------------------------------------------------------------
+
+    def _orders(self) -> dict[str, Callable[[Random], None]]:
+        return {
+            "split": self._order_split,
+            "merge": self._order_merge,
+            "move leader": self._order_leader,
+            "move replica": self._order_replica,
+            "collect": self._order_collection,
+            "drain": lambda chance: self._order(lambda ranges: self.members.send("drain", chance)),
+            "decommission": lambda chance: self._order(lambda ranges: self.members.send("decommission", chance)),
+        }
 
     def _order_split(self, chance: Random) -> None:
         key = chance.choice(self.workload.keys)

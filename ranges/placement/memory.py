@@ -37,7 +37,7 @@ class LeaderMemory:
         self._since = float("-inf")
         self._stepped = float("-inf")
         self._heard: dict[int, float] = {}
-        self.short: dict[int, str] = {}  # why a node takes no writes, as far as one ever did not; empty: it does again
+        self.short: dict[int, str] = {}  # why a node takes no writes
         self._holding: dict[int, dict[int, int]] = {}
         self._drops: dict[int, dict[int, int]] = {}
         self._stirred: dict[int, tuple[float, int, int]] = {}  # group -> when it was last, its span version, its size
@@ -56,8 +56,10 @@ class LeaderMemory:
     def hear(self, node: int, now: float, short: str) -> None:
         """The node has sent something, and why it takes no writes, if it does not."""
         self._heard[node] = now
-        if short or node in self.short:
+        if short:
             self.short[node] = short
+        else:
+            self.short.pop(node, None)
 
     def step(self, now: float) -> None:
         """This node runs: its own reports alone see to it that it says so every half second."""

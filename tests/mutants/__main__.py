@@ -16,13 +16,14 @@ from rich.table import Table
 from tests.mutants.mutant import HARD, LISTS, Mutant, listed, plant
 
 SECONDS = 300.0  # of one core, for each bug
+CONTROL_SECONDS = 60.0  # in which a tree without a bug must not fail
 COLUMNS = ("bug", "rule", "found by", "seeds", "seconds")
 
 Result = dict[str, object]
 
 
-def hunt(mutant: Mutant, seconds: float) -> Result:
-    """Sweep a tree with this bug, in a process of its own."""
+def hunt(mutant: Mutant | None, seconds: float) -> Result:
+    """Sweep a tree with this bug, or without any, in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="argosy-mutant-") as folder:
         plant(mutant, Path(folder))
         command = [sys.executable, "-m", "tests.mutants.sweep", f"{seconds:g}"]
@@ -53,6 +54,10 @@ def main(arguments: list[str]) -> int:
     if options.only:
         chosen = [each for part in (*LISTS, HARD) for each in listed(part)]
         chosen = [each for each in chosen if each.name in options.only]
+    control = hunt(None, CONTROL_SECONDS)
+    if control["found"]:
+        print(f"without any bug: {control['found']} ({control['at']}): nothing can be told of others")
+        return 1
     found: dict[Mutant, Result] = {}
     with Progress(console=Console(stderr=True)) as progress, ThreadPoolExecutor(options.jobs) as pool:
         bar = progress.add_task("bugs", total=len(chosen))

@@ -53,8 +53,9 @@ def _read(lines: list[str]) -> Mutant:
     return Mutant(name, rule, path, "\n".join((*before, "")), "\n".join((*after, "")))
 
 
-def plant(mutant: Mutant, folder: Path) -> None:
+def plant(mutant: Mutant | None, folder: Path) -> None:
     """Copy the packages that the simulated world needs to a folder, with the bug in them."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / mutant.path).write_text(mutant.mutated())
+    if mutant is not None:
+        (folder / mutant.path).write_text(mutant.mutated())

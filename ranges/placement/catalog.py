@@ -284,7 +284,7 @@ class Catalog:
         self.nodes[row.node] = row
         self._rows.put_node(row)
         if self.memory is not None:
-            self.memory.seen += 1
+            self.memory.take_node(row)
 
     def _place(self, placed: Placed) -> None:
         replicas = placed.descriptor.replicas

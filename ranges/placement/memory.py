@@ -61,6 +61,13 @@ class LeaderMemory:
         else:
             self.short.pop(node, None)
 
+    def take_node(self, row: NodeRow) -> None:
+        """The list of nodes has changed. What one said that is removed for ever is of no use any more."""
+        self.seen += 1
+        if row.state == "removed":
+            for said in (self._heard, self.short, self._holding, self._drops):
+                said.pop(row.node, None)
+
     def step(self, now: float) -> None:
         """This node runs: its own reports alone see to it that it says so every half second."""
         if now - self._stepped > PAUSE_SECONDS:

@@ -15,4 +15,5 @@ KEPT: tuple[tuple[Run, str], ...] = (
     ),
     (Run(5004, "lists"), "everybody who waited for one token had an alarm that woke all the others, who set more"),
     (Run(9300, "bank"), "a restarted replica replayed a split under a later configuration than the others"),
+    (Run(811135559, "bank"), "a node died of a full disk and was removed, and group 0's leader said so for ever"),
 )

@@ -117,6 +117,17 @@ def test_a_removed_node_stays_removed() -> None:
     assert type(world.ask(SetNodeState(9, "up"))) is Refused
 
 
+def test_what_a_removed_node_said_last_is_forgotten() -> None:
+    world = World()
+    world.lead(1)
+    joined(world, 2)
+    world.report(2, short="node 2 takes no writes: its disk is full")
+    assert world.catalog.memory is not None and world.catalog.memory.short
+    world.ask(SetNodeState(2, "leaving"))
+    world.ask(SetNodeState(2, "removed"))
+    assert not world.catalog.memory.short
+
+
 def test_a_new_life_or_address_goes_through_the_log_and_an_old_life_is_refused() -> None:
     world = World()
     world.lead(1)

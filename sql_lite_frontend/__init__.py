@@ -1,6 +1,64 @@
-"""The SQL front end: not there yet.
+"""SQL: tables over the transactional key space of `txn`.
 
-This package will turn SQL text into plans and plans into rows, over the transactions of `txn`
-(floor 4: it will know tables, and nothing of ranges). Today it holds this sentence and no code:
-use the key-value interface, `argosy.open` and `argosy.connect`.
+A table is a span of keys, a row one value in it, a statement one transaction, and BEGIN … COMMIT is one transaction
+over several statements, strictly serializable as all are (txn/__init__.py). This package knows tables and nothing of
+ranges. It is free of I/O: statements are flows (node/flow.py) over a `Database` and its `Transaction`s, so the same
+engine runs in the plain form, under trio, in a client and in the simulated world.
+
+The life of a statement
+-----------------------
+    text
+     parse               limits.py, parse.py, terms.py   bytes, tokens, depth; then sqlglot; what we lack is refused
+      = tree             tree.py                         what was written; kept by its text
+     schema              schema.py                       the catalog's version, read in the statement's transaction
+     bind                binder.py, queries.py, changes.py    names -> fields, types; the plan that the text says
+      = plan             plan.py, bound.py
+     rules               planner.py                      named, in a stated order
+     make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
+      = executable                                       kept by text and parameter types, under the catalog's version
+     execute             operators.py, joins.py, groups.py    batches of rows, pulled from above
+                         writes.py, ddl.py               changes, handed to the transaction when all are known
+    result               session.py                      rows stream; the snapshot is the statement's
+
+Rules of the package
+--------------------
+1. What is not supported is refused by its name and place. Each parsed node names the parts that it understands.
+2. An expression has a type before it runs. Types that do not fit are told with the place; there are few implicit
+   casts: a number becomes a wider number, a written or given text a DATE or TIMESTAMP.
+3. A statement reads the catalog's version in its transaction. Every change of the catalog writes a value there that
+   was never there before. So a plan made under a version is right for whoever reads that version, and a statement
+   and a change that overlap conflict.
+4. A statement hands its changes to the transaction when all of them are known and checked. One that fails has
+   changed nothing, and none meets its own rows.
+5. No text is compiled: generated functions come from syntax trees with names made here.
+6. What is held in memory is bounded (`HELD_BYTES_MAX`), and the bound has an error, 53200.
+
+The planner
+-----------
+There are no statistics; a plan follows from the text and the primary keys. Rules (planner.py:RULES): constants are
+folded; parts of conditions go down to where their fields are; what a scan's condition says of the primary key becomes
+its span, and a whole key a get; equal fields become the keys of a join, and a join fetches right rows by primary key
+where the left side is a part of a table, else it hashes the right side; sorts that a scan's order does already are
+dropped; a limit tells scans and sorts how little is wanted; scans take only the columns that are needed.
+Tables are joined in the order in which they are written.
+
+What differs from SQLite
+------------------------
+Types are strict: a column holds its type or NULL, a condition is BOOLEAN, TEXT and INTEGER do not compare.
+x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003), not REAL. LIKE tells large from small
+letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. Every column of the result is grouped or
+aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST and GREATEST.
+NULL sorts first, and last with DESC, as there. INTEGER / INTEGER is cut towards zero, as there. BOOLEANs are no
+numbers, NUMERIC is exact to 38 digits; a number with a point is REAL, but NUMERIC beside a NUMERIC.
+
+Left out, and where it goes
+---------------------------
+- UNIQUE, CHECK, secondary indexes: an index is a further number behind the table's id (keys.py), a field of the
+  descriptor, further keys of a write, and a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
+- Subqueries, WITH, UNION: parts of queries.py over the plan nodes that are there. Window functions: a node.
+- RETURNING; ON CONFLICT; IN as a list of gets; an OR as several spans.
+- Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
+- Sorts and groups that go to disk. Statistics, and an order of joins by cost.
+- A literal list of many rows is parsed value by value, which costs more than all the rest: parameters are faster.
+Read next: sql_lite_frontend/session.py.
 """

@@ -1,0 +1,145 @@
+"""From INSERT, UPDATE and DELETE to plans: whole new rows, with defaults, types and NOT NULL seen to.
+
+Owns which expression each column gets. Does not own keys and duplicates (sql_lite_frontend/writes.py).
+Read next: sql_lite_frontend/writes.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sql_lite_frontend import plan, tree
+from sql_lite_frontend.binder import Binder, Scope, assign
+from sql_lite_frontend.bound import Constant, Expression, Field, Operation
+from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.queries import Query, Tables, no_aggregate, scan_of
+from sql_lite_frontend.rows import layout
+from sql_lite_frontend.scans import scanned
+from sql_lite_frontend.schema import Column, Table
+from sql_lite_frontend.values import fit_numeric
+
+
+class Change:
+    """Makes the plan of one statement that writes."""
+
+    def __init__(self, tables: Tables, types: Sequence[Any], names: Mapping[str, int]) -> None:
+        self._tables, self._types, self._names = tables, types, names
+
+    def make(self, statement: Any) -> plan.Prepared:
+        """Raises SqlError with the place."""
+        match statement:
+            case tree.Insert():
+                root: Any = self._insert(statement)
+            case tree.Update():
+                root = self._update(statement)
+            case tree.Delete():
+                scan, _, source = self._found(statement)
+                root = plan.Delete(scan.table, self._keys_and(scan, source, ()))
+        return plan.Prepared(root, ())
+
+    def _binder(self, scope: Scope) -> Binder:
+        return Binder(scope, self._types, self._names, no_aggregate)
+
+    # -- insert ------------------------------------------------------------------------------------------------------
+
+    def _insert(self, statement: tree.Insert) -> plan.Insert:
+        table = scan_of(statement.table, self._tables).table
+        places = [place_of(table, each) for each in statement.columns] or list(range(len(table.columns)))
+        if len(set(places)) != len(places):
+            raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
+        if statement.query is None:
+            return plan.Insert(table, self._listed(statement, table, places))
+        query = Query(statement.query, self._tables, self._types, self._names).make()
+        _check_width(len(query.columns), len(places), statement.table.at)
+        fields = query.root.fields
+        row = self._row(table, dict(zip(places, fields, strict=True)), statement.table.at)
+        return plan.Insert(table, plan.Project(query.root, row, _fields(row)))
+
+    def _listed(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed:
+        binder = self._binder(Scope())
+        rows = []
+        for cells in statement.rows:
+            at = int(getattr(cells[0], "at", -1)) if cells else -1
+            _check_width(len(cells), len(places), at)
+            rows.append(self._row(table, dict(zip(places, map(binder.bind, cells), strict=True)), at))
+        return plan.Listed(_fields(rows[0]), tuple(rows))
+
+    def _row(self, table: Table, given: Mapping[int, Expression], at: int) -> tuple[Expression, ...]:
+        return tuple(
+            stored(column, given[place], at) if place in given else required(column, default_of(column))
+            for place, column in enumerate(table.columns)
+        )
+
+    # -- update and delete ---------------------------------------------------------------------------------------------
+
+    def _found(self, statement: tree.Update | tree.Delete) -> tuple[plan.Scan, Scope, Any]:
+        """The scan of the table, and the rows that the condition finds."""
+        scan, scope = scan_of(statement.table, self._tables), Scope()
+        scope.tables, scope.fields = [scan.alias], list(scan.fields)
+        if statement.where is None:
+            return scan, scope, scan
+        return scan, scope, plan.Filter(scan, self._binder(scope).condition(statement.where))
+
+    def _keys_and(self, scan: plan.Scan, source: Any, row: tuple[Expression, ...]) -> plan.Project:
+        made = (*(scan.fields[place] for place in scan.table.key), *row)
+        return plan.Project(source, made, _fields(made))
+
+    def _update(self, statement: tree.Update) -> plan.Update:
+        scan, scope, source = self._found(statement)
+        binder, new = self._binder(scope), dict[int, Expression]()
+        for column, term in statement.changes:
+            place = place_of(scan.table, column)
+            if place in new:
+                raise SqlError("42701", f"SET names {column.name} twice", column.at)
+            new[place] = stored(scan.table.columns[place], binder.bind(term), column.at)
+        row = tuple(new.get(place, field) for place, field in enumerate(scan.fields))
+        return plan.Update(scan.table, self._keys_and(scan, source, row))
+
+
+def place_of(table: Table, column: tree.Column) -> int:
+    """Where a table has a column. Raises 42703."""
+    for place, each in enumerate(table.columns):
+        if each.name == column.name:
+            return place
+    raise SqlError("42703", f"table {table.name} has no column {column.name}", column.at)
+
+
+def stored(column: Column, value: Expression, at: int) -> Expression:
+    """A value as the column takes it."""
+    made = assign(value, column.type, f"column {column.name}", at)
+    if column.digits:
+
+        def fit(given: Any, digits: int = column.digits, scale: int = column.scale) -> Any:
+            return fit_numeric(given, digits, scale)
+
+        made = Operation(f"fit_{column.digits}_{column.scale}", (made,), column.type, made.nullable, fit)
+    return required(column, made)
+
+
+def required(column: Column, value: Expression) -> Expression:
+    """The value, and an error instead of NULL where the column takes none."""
+    if not column.not_null or not value.nullable:
+        return value
+
+    def refuse(_: bool) -> None:
+        raise SqlError("23502", f"column {column.name} is NOT NULL")
+
+    failing = Operation("refuse_null", (Constant(True, value.type),), value.type, False, refuse)
+    return Operation("coalesce", (value, failing), value.type, False)
+
+
+def default_of(column: Column) -> Constant:
+    """The column's default, or NULL."""
+    if not column.default:
+        return Constant(None, column.type)
+    field = Field(column.name, column.type, True, place=0)
+    ((value,),) = scanned(layout((column.type,)), (field,), None)([(b"", column.default)], ())
+    return Constant(value, column.type)
+
+
+def _fields(row: Sequence[Expression]) -> tuple[Field, ...]:
+    return tuple(Field(f"c{place}", each.type, each.nullable) for place, each in enumerate(row))
+
+
+def _check_width(given: int, wanted: int, at: int) -> None:
+    if given != wanted:
+        raise SqlError("21000", f"{given} values for {wanted} columns", at)

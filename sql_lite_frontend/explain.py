@@ -1,0 +1,88 @@
+"""EXPLAIN: a plan as lines of text, sources below what uses them, further to the right.
+
+Owns the words for nodes and spans. Read next: sql_lite_frontend/planner.py.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sql_lite_frontend import plan
+
+
+def explained(prepared: plan.Prepared) -> list[str]:
+    """The lines."""
+    return list(_lines(prepared.root, 0))
+
+
+def _lines(node: Any, depth: int) -> Iterator[str]:
+    yield "  " * depth + _line(node)
+    for name in plan.SOURCES:
+        if hasattr(node, name):
+            yield from _lines(getattr(node, name), depth + 1)
+
+
+def _line(node: Any) -> str:
+    match node:
+        case plan.Scan():
+            return _scan(node)
+        case plan.Listed():
+            return f"rows: {len(node.rows)}"
+        case plan.Filter():
+            return f"filter {node.condition}"
+        case plan.Join():
+            return _join(node)
+        case plan.Group():
+            keys = f" by {_list(node.keys)}" if node.keys else ""
+            return f"group{keys}: {_list(map(_aggregate, node.aggregates))}"
+        case plan.Project():
+            return f"project {_list(node.expressions)}"
+        case plan.Sort():
+            few = "" if node.few is None else f", keep {node.few}"
+            return "sort by " + ", ".join(_key(key) for key in node.keys) + few
+        case plan.Limit():
+            offset = "" if node.offset is None else f" after {node.offset}"
+            return f"limit {'all' if node.limit is None else node.limit}{offset}"
+        case plan.Insert() | plan.Update() | plan.Delete():
+            return f"{type(node).__name__.lower()} {node.table.name}"
+    return type(node).__name__.lower()
+
+
+def _list(parts: Any) -> str:
+    return ", ".join(map(str, parts))
+
+
+def _key(key: plan.Key) -> str:
+    return f"{key.field}{' descending' if key.descending else ''}{'' if key.nulls_first else ', NULL last'}"
+
+
+def _aggregate(aggregate: plan.Aggregate) -> str:
+    inner = "*" if aggregate.argument is None else str(aggregate.argument)
+    return f"{aggregate.name}({'distinct ' if aggregate.distinct else ''}{inner})"
+
+
+def _scan(scan: plan.Scan) -> str:
+    names = [scan.table.columns[place].name for place in scan.table.key]
+    said = [f"{name} = {value}" for name, value in zip(names, scan.span.equal, strict=False)]
+    following = names[len(scan.span.equal)] if len(scan.span.equal) < len(names) else ""
+    for end, sign in ((scan.span.low, ">"), (scan.span.high, "<")):
+        if end is not None:
+            said.append(f"{following} {sign}{'=' if end.included else ''} {end.value}")
+    name = scan.table.name if scan.alias == scan.table.name else f"{scan.table.name} as {scan.alias}"
+    way = "get" if scan.point else "scan"
+    parts = [f"{way} {name}", f"[{' and '.join(said)}]" if said else "[all]"]
+    if scan.reverse:
+        parts.append("backwards")
+    if scan.few is not None:
+        parts.append(f"few: {scan.few}")
+    parts.append(f"columns {_list(each.name for each in scan.fields) or 'none'}")
+    if scan.condition is not None:
+        parts.append(f"where {scan.condition}")
+    return " ".join(parts)
+
+
+def _join(join: plan.Join) -> str:
+    way = "lookup" if join.lookup else "hash" if join.left_keys else "nested"
+    keys = [f"{left} = {right}" for left, right in zip(join.left_keys, join.right_keys, strict=True)]
+    said = f" on {' and '.join(keys)}" if keys else ""
+    rest = "" if join.condition is None else f" where {join.condition}"
+    return f"{way} {'left ' if join.outer else ''}join{said}{rest}"

@@ -1,0 +1,333 @@
+"""From text to statements (sql_lite_frontend/tree.py): sqlglot reads the text, after limits; what we lack is refused.
+
+Owns the dialect and what may stand where in a statement: each node that is taken up names the parts it understands,
+and any other part that is there is refused with 0A000, by its name and place. Expressions: sql_lite_frontend/terms.py.
+Does not own names and types of columns (sql_lite_frontend/binder.py). Read next: sql_lite_frontend/terms.py.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from sql_lite_frontend import tree
+from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.limits import COLUMNS_MAX, JOINS_MAX, check_text, check_tokens
+from sql_lite_frontend.terms import Terms, identifier, only, place, refuse
+from sql_lite_frontend.types import Type
+
+try:
+    from sqlglot import exp, parser, tokens
+    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.errors import ParseError, TokenError
+    from sqlglot.tokens import Token, TokenType
+except ImportError as error:
+    raise ImportError("SQL needs sqlglot: pip install 'argosy[sql]'") from error
+
+
+class Argosy(Dialect):
+    """The words that we understand. All functions are calls by name, so that ours are a table of our own."""
+
+    class Tokenizer(tokens.Tokenizer):  # noqa: D106
+        HEX_STRINGS: ClassVar[Any] = [("x'", "'"), ("X'", "'")]
+        COMMANDS: ClassVar[set[TokenType]] = set()  # what is behind such a word would be one text
+
+    class Parser(parser.Parser):  # noqa: D106
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CAST": parser.Parser.FUNCTION_PARSERS["CAST"]}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, Any]] = {}
+
+
+_dialect = Argosy()
+_BRACKETED = {*parser.Parser.TYPE_TOKENS, *parser.Parser.FUNC_TOKENS} - {TokenType.VAR, TokenType.IDENTIFIER}
+_PLAIN = {
+    ("BEGIN",): "begin",
+    ("BEGIN", "TRANSACTION"): "begin",
+    ("START", "TRANSACTION"): "begin",
+    ("COMMIT",): "commit",
+    ("COMMIT", "TRANSACTION"): "commit",
+    ("END",): "commit",
+    ("ROLLBACK",): "rollback",
+    ("ROLLBACK", "TRANSACTION"): "rollback",
+    ("SHOW", "TABLES"): "show tables",
+}
+
+
+def parse(text: str) -> Any:
+    """The one statement of a text. Raises SqlError, which knows its place in the text."""
+    try:
+        tokens = _tokens(text)
+        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            tokens.pop()
+        for token, following in pairwise(tokens):
+            if token.token_type is TokenType.SEMICOLON:
+                raise SqlError("42601", "one statement at a time", following.start)
+        return _statement(text, tokens)
+    except SqlError as error:
+        raise error.locate(text) from None
+
+
+def split(text: str) -> Iterator[str]:
+    """The statements of a script, one after another, each with the text before it blanked, so that places stay."""
+    try:
+        start = 0
+        tokens = _tokens(text)
+        ends = [token.start for token in tokens if token.token_type is TokenType.SEMICOLON] + [len(text)]
+    except SqlError as error:
+        raise error.locate(text) from None
+    for end in ends:
+        if any(start <= token.start < end for token in tokens if token.token_type is not TokenType.SEMICOLON):
+            yield re.sub(r"[^\n]", " ", text[:start]) + text[start:end]
+        start = end + 1
+
+
+def _tokens(text: str) -> list[Token]:
+    check_text(text)
+    try:
+        tokens: list[Token] = _dialect.tokenize(text)
+    except TokenError as error:
+        raise SqlError("42601", f"a text or a comment is not closed: {str(error)[:80]}") from None
+    check_tokens((token.text.upper(), token.token_type in _BRACKETED, token.start) for token in tokens)
+    return tokens
+
+
+def _statement(text: str, tokens: list[Token]) -> Any:
+    if not tokens:
+        raise SqlError("42601", "there is no statement")
+    words = tuple(token.text.upper() for token in tokens)
+    if words in _PLAIN:
+        return tree.Plain(_PLAIN[words])
+    if words[0] == "EXPLAIN":
+        if len(tokens) > 1 and words[1] in ("ANALYZE", "VERBOSE", "("):
+            raise SqlError("0A000", f"EXPLAIN {words[1]} is not supported", tokens[1].start)
+        return tree.Explain(_statement(text, tokens[1:]))
+    if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "WITH", "VALUES", "("):
+        raise SqlError("0A000", f"{words[0][:40]} is not supported", tokens[0].start)
+    try:
+        (parsed,) = _dialect.parser().parse(tokens, text)
+    except ParseError as error:
+        raise _wrong_syntax(error, text) from None
+    except RecursionError:
+        raise SqlError("54001", "this statement is nested too deep") from None
+    return _take(parsed)
+
+
+def _wrong_syntax(error: ParseError, text: str) -> SqlError:
+    found = error.errors[0] if error.errors else {}
+    description = str(found.get("description") or error).split(" for <class")[0].rstrip(".")
+    line, column = int(found.get("line") or 1), int(found.get("col") or 1)
+    start = sum(len(each) + 1 for each in text.split("\n")[: line - 1])
+    word = str(found.get("highlight") or "")
+    offset = max(0, start + column - max(1, len(word)))  # sqlglot counts to the last letter of the word
+    return SqlError("42601", f"{description} near {word[:40]!r}", offset)
+
+
+def _take(parsed: Any) -> Any:
+    terms = Terms()
+    match parsed:
+        case exp.Select():
+            return _select(terms, parsed)
+        case exp.Insert():
+            return _insert(terms, parsed)
+        case exp.Update():
+            return _update(terms, parsed)
+        case exp.Delete():
+            only(parsed, "DELETE", "this", "where")
+            return tree.Delete(_table(parsed.this), terms.optional(parsed.args.get("where")))
+        case exp.Create():
+            return _create(terms, parsed)
+        case exp.Drop():
+            only(parsed, "DROP", "this", "kind", "exists")
+            if parsed.args["kind"] != "TABLE":
+                raise refuse(parsed, f"DROP {parsed.args['kind']}")
+            return tree.DropTable(_table(parsed.this), bool(parsed.args.get("exists")))
+    raise refuse(parsed, _name(parsed))
+
+
+def _name(parsed: Any) -> str:
+    return type(parsed).__name__.upper()
+
+
+def _table(parsed: Any) -> tree.TableName:
+    """A plain table, with an alias or without."""
+    if not isinstance(parsed, exp.Table):
+        raise refuse(parsed, f"{_name(parsed)} instead of a table's name")
+    only(parsed, "a table", "this", "alias", "joins")
+    if not isinstance(parsed.this, exp.Identifier):
+        raise refuse(parsed, f"{_name(parsed.this)} instead of a table's name")
+    name = identifier(parsed.this)
+    alias = parsed.args.get("alias")
+    if alias is not None:
+        only(alias, "an alias", "this")
+    return tree.TableName(name, name if alias is None else identifier(alias.this), place(parsed))
+
+
+def _select(terms: Terms, parsed: Any) -> tree.Select:
+    only(
+        parsed, "SELECT", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset",
+        "distinct",
+    )  # fmt: skip
+    distinct = parsed.args.get("distinct")
+    if distinct is not None:
+        only(distinct, "DISTINCT")
+    source = parsed.args.get("from_")
+    joins = list(parsed.args.get("joins") or ())
+    if source is not None:
+        joins = list(source.this.args.get("joins") or ()) + joins
+    if len(joins) > JOINS_MAX:
+        raise SqlError("54000", f"a query has at most {JOINS_MAX} joins", place(joins[JOINS_MAX]))
+    if len(parsed.expressions) > COLUMNS_MAX:
+        raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns", place(parsed.expressions[COLUMNS_MAX]))
+    if not parsed.expressions:
+        raise SqlError("42601", "SELECT of nothing", place(parsed))
+    return tree.Select(
+        outputs=tuple(_output(terms, each) for each in parsed.expressions),
+        source=None if source is None else _table(source.this),
+        joins=tuple(_join(terms, each) for each in joins),
+        where=terms.optional(parsed.args.get("where")),
+        group=_group(terms, parsed.args.get("group")),
+        having=terms.optional(parsed.args.get("having")),
+        order=_order(terms, parsed.args.get("order")),
+        limit=_count(terms, parsed.args.get("limit"), "LIMIT"),
+        offset=_count(terms, parsed.args.get("offset"), "OFFSET"),
+        distinct=distinct is not None,
+    )
+
+
+def _output(terms: Terms, parsed: Any) -> tree.Output:
+    if isinstance(parsed, exp.Alias):
+        only(parsed, "an alias", "this", "alias")
+        return tree.Output(terms.take(parsed.this), identifier(parsed.args["alias"]))
+    return tree.Output(terms.take(parsed), "")
+
+
+def _join(terms: Terms, parsed: Any) -> tree.Join:
+    only(parsed, "JOIN", "this", "side", "kind", "on", "using")
+    side, kind = (parsed.side or "").upper(), (parsed.kind or "").upper()
+    if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
+        raise refuse(parsed, f"{side} {kind} JOIN".replace("  ", " ").strip())
+    condition = parsed.args.get("on")
+    using = tuple(
+        tree.Column("", identifier(each.this if isinstance(each, exp.Column) else each), place(each))
+        for each in parsed.args.get("using") or ()
+    )
+    if side == "LEFT" and condition is None and not using:
+        raise SqlError("42601", "LEFT JOIN without ON or USING", place(parsed))
+    return tree.Join(
+        "left" if side else "inner", _table(parsed.this), None if condition is None else terms.take(condition), using
+    )
+
+
+def _group(terms: Terms, parsed: Any) -> tuple[Any, ...]:
+    if parsed is None:
+        return ()
+    only(parsed, "GROUP BY", "expressions")
+    return tuple(terms.take(each) for each in parsed.expressions)
+
+
+def _order(terms: Terms, parsed: Any) -> tuple[tree.Order, ...]:
+    if parsed is None:
+        return ()
+    only(parsed, "ORDER BY", "expressions")
+    items = []
+    for each in parsed.expressions:
+        only(each, "ORDER BY", "this", "desc", "nulls_first")
+        items.append(tree.Order(terms.take(each.this), bool(each.args.get("desc")), bool(each.args["nulls_first"])))
+    return tuple(items)
+
+
+def _count(terms: Terms, parsed: Any, name: str) -> Any | None:
+    if parsed is None:
+        return None
+    if not isinstance(parsed, exp.Limit | exp.Offset):
+        raise refuse(parsed, _name(parsed))
+    only(parsed, name, "expression")
+    return terms.take(parsed.expression)
+
+
+def _insert(terms: Terms, parsed: Any) -> tree.Insert:
+    only(parsed, "INSERT", "this", "expression")
+    target = parsed.this
+    columns: tuple[tree.Column, ...] = ()
+    if isinstance(target, exp.Schema):
+        columns = tuple(tree.Column("", identifier(each), place(each)) for each in target.expressions)
+        target = target.this
+    values = parsed.expression
+    if isinstance(values, exp.Select):
+        return tree.Insert(_table(target), columns, (), _select(terms, values))
+    if not isinstance(values, exp.Values):
+        raise refuse(parsed, f"INSERT with {'DEFAULT VALUES' if values is None else _name(values)}")
+    only(values, "VALUES", "expressions")
+    rows = tuple(
+        tuple(terms.take(cell) for cell in (row.expressions if isinstance(row, exp.Tuple) else (row.this,)))
+        for row in values.expressions
+    )
+    return tree.Insert(_table(target), columns, rows)
+
+
+def _update(terms: Terms, parsed: Any) -> tree.Update:
+    only(parsed, "UPDATE", "this", "expressions", "where")
+    changes = []
+    for each in parsed.expressions:
+        if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
+            raise SqlError("42601", "SET takes column = value", place(each))
+        changes.append((terms.take(each.this), terms.take(each.expression)))
+    return tree.Update(_table(parsed.this), tuple(changes), terms.optional(parsed.args.get("where")))
+
+
+def _create(terms: Terms, parsed: Any) -> tree.CreateTable:
+    if parsed.args.get("kind") != "TABLE":
+        raise refuse(parsed, f"CREATE {parsed.args.get('kind')}")
+    only(parsed, "CREATE TABLE", "this", "kind", "exists")
+    schema = parsed.this
+    if not isinstance(schema, exp.Schema):
+        raise SqlError("42601", "CREATE TABLE without columns", place(parsed))
+    columns: list[tree.ColumnMade] = []
+    key: tuple[tree.Column, ...] = ()
+    found: tuple[tree.Column, ...]
+    for each in schema.expressions:
+        if isinstance(each, exp.ColumnDef):
+            column, is_key = _column(terms, each)
+            columns.append(column)
+            found = (tree.Column("", column.name, column.at),) if is_key else ()
+        elif isinstance(each, exp.PrimaryKey):
+            found = tuple(_key_column(part) for part in each.expressions)
+        else:
+            raise refuse(each, _name(each))
+        if key and found:
+            raise SqlError("42P16", "more than one PRIMARY KEY", found[0].at)
+        key = key or found
+    return tree.CreateTable(_table(schema.this), tuple(columns), key, bool(parsed.args.get("exists")))
+
+
+def _key_column(parsed: Any) -> tree.Column:
+    inner = parsed.this if isinstance(parsed, exp.Ordered) else parsed
+    if isinstance(parsed, exp.Ordered) and parsed.args.get("desc"):
+        raise refuse(parsed, "DESC in a PRIMARY KEY")
+    inner = inner.this if isinstance(inner, exp.Column) else inner
+    if not isinstance(inner, exp.Identifier):
+        raise refuse(parsed, "an expression in a PRIMARY KEY")
+    return tree.Column("", identifier(inner), place(inner))
+
+
+def _column(terms: Terms, parsed: Any) -> tuple[tree.ColumnMade, bool]:
+    only(parsed, "a column", "this", "kind", "constraints")
+    at, name = place(parsed), identifier(parsed.this)
+    if parsed.args.get("kind") is None:
+        raise SqlError("42601", f"column {name} has no type", at)
+    kind, digits, scale = terms.type(parsed.args["kind"], at)
+    is_key = not_null = False
+    default = None
+    for each in parsed.args.get("constraints") or ():
+        match each.kind:
+            case exp.PrimaryKeyColumnConstraint():
+                is_key = True
+            case exp.NotNullColumnConstraint() as rule:
+                not_null = not rule.args.get("allow_null")
+            case exp.DefaultColumnConstraint() as rule:
+                default = terms.take(rule.this)
+            case rule:
+                raise refuse(parsed, _name(rule).removesuffix("COLUMNCONSTRAINT"))
+    if kind is Type.NULL:
+        raise SqlError("42601", f"column {name} has no type", at)
+    return tree.ColumnMade(name, kind, not_null or is_key, default, digits, scale, at), is_key

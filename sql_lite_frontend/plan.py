@@ -1,0 +1,214 @@
+"""Plans: what is to be done with rows, as a tree of nodes that say which fields their rows have.
+
+Owns the nodes. The rules (sql_lite_frontend/planner.py) turn a tree into a better one; sql_lite_frontend/operators.py
+carries it out. Read next: sql_lite_frontend/queries.py.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sql_lite_frontend.bound import Expression, Field
+from sql_lite_frontend.schema import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An end of a span, on the column behind the equal ones."""
+
+    value: Expression
+    included: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a table: values that leading columns of the primary key equal, and ends on the next one."""
+
+    equal: tuple[Expression, ...] = ()
+    low: Bound | None = None
+    high: Bound | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Is it the whole table?"""
+        return not (self.equal or self.low or self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Rows of a table for which `condition` holds, in the order of the primary key or in reverse.
+
+    `few`: about so many are wanted, the rest is not asked for at once.
+    """
+
+    table: Table
+    alias: str
+    fields: tuple[Field, ...]
+    span: Span = Span()
+    condition: Expression | None = None
+    reverse: bool = False
+    few: Expression | None = None
+
+    @property
+    def point(self) -> bool:
+        """Is it one row at most?"""
+        return len(self.span.equal) == len(self.table.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Rows that the statement lists."""
+
+    fields: tuple[Field, ...]
+    rows: tuple[tuple[Expression, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The rows for which a condition is true."""
+
+    source: Any
+    condition: Expression
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return tuple(self.source.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Pairs of rows for which `condition` holds; `outer`: left rows without a partner stand with NULLs.
+
+    `left_keys` and `right_keys` are equal in a pair, beside the condition. `lookup`: the right side is a table whose
+    primary key are the left keys, and its rows are fetched as they are needed; else the right side is held in memory.
+    """
+
+    left: Any
+    right: Any
+    outer: bool
+    condition: Expression | None
+    left_keys: tuple[Expression, ...] = ()
+    right_keys: tuple[Expression, ...] = ()
+    lookup: bool = False
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return (*self.left.fields, *self.right.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate of one expression; None: of rows, COUNT(*)."""
+
+    name: str
+    argument: Expression | None
+    distinct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row for each combination of keys: the keys, then the aggregates. Without keys: exactly one row."""
+
+    source: Any
+    keys: tuple[Expression, ...]
+    aggregates: tuple[Aggregate, ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Each row's values of expressions."""
+
+    source: Any
+    expressions: tuple[Expression, ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Each row once, as it first comes."""
+
+    source: Any
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return tuple(self.source.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What rows are sorted by."""
+
+    field: Field
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Rows in order. `few`: no more than so many are wanted."""
+
+    source: Any
+    keys: tuple[Key, ...]
+    few: Expression | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return tuple(self.source.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Some rows from the start, after an offset. A limit of None or NULL is none."""
+
+    source: Any
+    limit: Expression | None
+    offset: Expression | None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return tuple(self.source.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Whole rows of a table, in the order of its columns."""
+
+    table: Table
+    source: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The source's rows are: the primary key as it is, then the whole row as it will be."""
+
+    table: Table
+    source: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The source's rows are primary keys."""
+
+    table: Table
+    source: Any
+
+
+SOURCES = ("source", "left", "right")  # the attributes that hold other nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement that can be carried out: the plan, and the names of its result's columns, none for a write."""
+
+    root: Any
+    columns: tuple[str, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Does it change rows?"""
+        return isinstance(self.root, Insert | Update | Delete)

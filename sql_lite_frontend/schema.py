@@ -1,0 +1,108 @@
+"""Tables as the catalog describes them, and how a statement sees the catalog.
+
+The catalog lies in the key space beside the rows (sql_lite_frontend/keys.py). Its version is a value that no two
+changes share; a statement reads it in its own transaction, so a change of the catalog conflicts with every statement
+that relied on the one before. What was read or planned under a version is kept with it: a `Schema` never changes.
+Owns descriptors, their bytes and their cache. Does not own the changes (sql_lite_frontend/ddl.py).
+Read next: sql_lite_frontend/queries.py.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.codec import decode_plain, encode_plain
+from node.flow import Flow
+from sql_lite_frontend.keys import ROWS, TABLES_PREFIX, VERSION_KEY, index_prefix, past, table_key
+from sql_lite_frontend.rows import Layout, layout
+from sql_lite_frontend.types import Type
+from txn.transaction import Transaction
+
+DESCRIPTOR_FORMAT = 1
+SCHEMAS_KEPT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. `default`: its value stored as a row of one column; empty: NULL. `digits` 0: any NUMERIC."""
+
+    name: str
+    type: Type
+    not_null: bool
+    default: bytes = b""
+    digits: int = 0
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. `key`: the places of the primary key's columns, in its order."""
+
+    id: int
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[int, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """How its rows are stored."""
+        return layout(tuple(each.type for each in self.columns))
+
+    @property
+    def prefix(self) -> bytes:
+        """What the keys of its rows begin with."""
+        return index_prefix(self.id, ROWS)
+
+
+def encode_table(table: Table) -> bytes:
+    """The descriptor's bytes."""
+    columns = tuple(
+        (each.name, each.type.value, each.not_null, each.default, each.digits, each.scale) for each in table.columns
+    )
+    return encode_plain((DESCRIPTOR_FORMAT, table.id, table.name, columns, table.key))
+
+
+def decode_table(stored: bytes) -> Table:
+    """The descriptor of these bytes."""
+    form, number, name, columns, key = decode_plain(stored)
+    assert form == DESCRIPTOR_FORMAT, f"a table's descriptor of format {form}, which this version does not know"
+    made = (Column(title, Type(kind), *rest) for title, kind, *rest in columns)
+    return Table(number, name, tuple(made), tuple(key))
+
+
+@dataclass(eq=False)
+class Schema:
+    """What is known of the catalog at one version: tables by name (None: there is none), and plans."""
+
+    tables: dict[str, Table | None] = field(default_factory=dict)
+    plans: "OrderedDict[Any, Any]" = field(default_factory=OrderedDict)
+
+    def table(self, transaction: Transaction, name: str) -> Flow[Table | None]:
+        """The table of this name."""
+        if name not in self.tables:
+            stored = yield from transaction.get(table_key(name))
+            self.tables[name] = None if stored is None else decode_table(stored)
+        return self.tables[name]
+
+
+class Schemas:
+    """The last few versions. A flow holds on to the one that it began with."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes | None, Schema] = OrderedDict()
+
+    def now(self, transaction: Transaction) -> Flow[Schema]:
+        """The schema that this transaction sees."""
+        version = yield from transaction.get(VERSION_KEY)
+        found = self._kept.get(version)
+        if found is None:
+            found = self._kept[version] = Schema()
+            if len(self._kept) > SCHEMAS_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+def all_tables(transaction: Transaction) -> Flow[list[Table]]:
+    """Every table, by name."""
+    rows = yield from transaction.scan(TABLES_PREFIX, past(TABLES_PREFIX))
+    return [decode_table(value) for _, value in rows]

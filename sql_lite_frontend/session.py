@@ -1,0 +1,238 @@
+"""Sessions: statements in, results out, and which transaction a statement runs in.
+
+Owns BEGIN, COMMIT and ROLLBACK, the caches of parsed and prepared statements, and what an error of `txn` is called in
+SQL. A statement outside of BEGIN is a transaction of its own; one that writes is tried again while it is certainly
+aborted. Does not own who runs the flows. Read next: sql_lite_frontend/execution.py.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from node.flow import Flow
+from ranges.keys import SQL
+from ranges.router import Router
+from sql_lite_frontend import tree
+from sql_lite_frontend.ddl import create_table, drop_table, remove_dropped
+from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.execution import Executable, executable, prepare, tables_of
+from sql_lite_frontend.explain import explained
+from sql_lite_frontend.expressions import Rows
+from sql_lite_frontend.limits import PLANS_CACHED, STATEMENTS_CACHED
+from sql_lite_frontend.operators import Execution, Operator
+from sql_lite_frontend.parameters import Named, named_in
+from sql_lite_frontend.parse import parse
+from sql_lite_frontend.schema import Schema, Schemas, all_tables
+from sql_lite_frontend.types import Type
+from sql_lite_frontend.values import TYPES, check_parameter
+from sql_lite_frontend.writes import carry_out
+from txn.database import Database
+from txn.errors import Aborted, ArgosyError, BadInput, OutcomeUnknown, Unavailable
+from txn.transaction import Transaction
+
+T = TypeVar("T")
+Given = Sequence[Any] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A statement, its text, and the parameters that it names."""
+
+    text: str
+    statement: Any
+    named: Named
+
+
+class Engine:
+    """SQL over the space of a database that is kept for it. Shared by any number of sessions."""
+
+    def __init__(self, router: Router, nearest: bool = False) -> None:
+        self.database = Database(router, SQL, nearest=nearest)
+        self.schemas = Schemas()
+        self.chance = router.chance
+        self._parsed: OrderedDict[str, Parsed] = OrderedDict()
+
+    def session(self) -> "Session":
+        """A session, in no transaction."""
+        return Session(self)
+
+    def parsed(self, text: str) -> Parsed:
+        """The statement of a text. Raises SqlError."""
+        found = self._parsed.get(text)
+        if found is None:
+            statement = parse(text)
+            found = self._parsed[text] = Parsed(text, statement, named_in(statement))
+            if len(self._parsed) > STATEMENTS_CACHED:
+                self._parsed.popitem(last=False)
+        return found
+
+
+class Result:
+    """What a statement gave: `columns` and rows, or of a write their `count`.
+
+    1. Rows come in batches, as they are asked for, all from the snapshot of the statement.
+    """
+
+    def __init__(
+        self, columns: tuple[str, ...], count: int = -1, first: Rows | None = None, source: Operator | None = None
+    ) -> None:
+        self.columns = columns
+        self.count = count
+        self._first = first
+        self._source = source
+
+    @property
+    def over(self) -> bool:
+        """Has every row been handed out?"""
+        return self._first is None and self._source is None
+
+    def next(self) -> Flow[Rows | None]:
+        """The next rows, maybe none; None at the end. Raises SqlError."""
+        rows = self.next_nowait()
+        if rows is None and self._source is not None:
+            rows = yield from _told(self._source.next())
+            if rows is None or self._source.over:
+                self._source = None
+        return rows
+
+    def next_nowait(self) -> Rows | None:
+        """The rows that came with the answer; None if the next ones have to be fetched, or there are none."""
+        rows, self._first = self._first, None
+        return rows
+
+
+class Session:
+    """One user's statements, one after another.
+
+    1. `transaction` is that of BEGIN; None outside of it. Once it has `failed` it only takes ROLLBACK (or COMMIT,
+       which then rolls back and says so).
+    2. A statement that fails has changed nothing; a transaction goes on after it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.transaction: Transaction | None = None
+        self.failed = False
+        self._dropped = False
+
+    def execute(self, text: str, parameters: Given = ()) -> Flow[Result]:
+        """The statement's result. The text is parsed at once, the rest is the flow. Raises SqlError."""
+        parsed = self._engine.parsed(text)
+        try:
+            given = tuple(map(check_parameter, parsed.named.arrange(parameters)))
+        except SqlError as error:
+            raise error.locate(text) from None
+        return _told(self._run(parsed, given), text)
+
+    def _run(self, parsed: Parsed, given: tuple[Any, ...]) -> Flow[Result]:
+        statement = parsed.statement
+        if isinstance(statement, tree.Plain) and statement.word != "show tables":
+            return (yield from self._plain(statement.word))
+        if self.failed:
+            raise SqlError("25P02", "this transaction was aborted", hint="ROLLBACK ends it")
+        if self.transaction is not None:
+            try:
+                return (yield from self._within(parsed, given, self.transaction))
+            except (Aborted, Unavailable):
+                self.failed = True
+                raise
+        if isinstance(statement, tree.Select | tree.Explain | tree.Plain):
+            return (yield from self._within(parsed, given, self._engine.database.begin()))
+        result = yield from self._engine.database.run(lambda transaction: self._within(parsed, given, transaction))
+        yield from self._after()
+        return result
+
+    def _plain(self, word: str) -> Flow[Result]:
+        transaction = self.transaction
+        if word == "begin":
+            if transaction is not None:
+                raise SqlError("25001", "a transaction is open already", hint="COMMIT or ROLLBACK first")
+            self.transaction = self._engine.database.begin()
+            yield from self.transaction.begin()
+            return Result(())
+        if transaction is None:
+            raise SqlError("25P01", f"{word.upper()} without BEGIN")
+        failed = self.failed
+        self.transaction, self.failed = None, False
+        if word == "rollback":
+            transaction.rollback()
+            self._dropped = False
+            return Result(())
+        if failed:
+            transaction.rollback()
+            raise SqlError("25P02", "this transaction was aborted, so COMMIT has rolled back", hint="begin again")
+        yield from transaction.commit()
+        yield from self._after()
+        return Result(())
+
+    def _after(self) -> Flow[None]:
+        """What a commit leaves to be done."""
+        if self._dropped:
+            self._dropped = False
+            yield from remove_dropped(self._engine.database)
+
+    def _within(self, parsed: Parsed, given: tuple[Any, ...], transaction: Transaction) -> Flow[Result]:
+        """A statement in a transaction."""
+        schema = yield from self._engine.schemas.now(transaction)
+        match parsed.statement:
+            case tree.Plain():
+                tables = yield from all_tables(transaction)
+                return Result(("table",), first=[(each.name,) for each in tables])
+            case tree.CreateTable() as statement:
+                yield from create_table(statement, schema, transaction, self._engine.chance)
+                return Result(())
+            case tree.DropTable() as statement:
+                yield from drop_table(statement, schema, transaction, self._engine.chance)
+                self._dropped = True
+                return Result(())
+            case tree.Explain(statement):
+                prepared = yield from _prepared(statement, parsed.named, schema, transaction, given)
+                return Result(("plan",), first=[(line,) for line in explained(prepared)])
+        return (yield from self._execute(parsed, given, schema, transaction))
+
+    def _execute(
+        self, parsed: Parsed, given: tuple[Any, ...], schema: Schema, transaction: Transaction
+    ) -> Flow[Result]:
+        name = (parsed.text, tuple(map(type, given)))
+        found: Executable | None = schema.plans.get(name)
+        if found is None:
+            prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, given)
+            found = schema.plans[name] = executable(prepared)
+            if len(schema.plans) > PLANS_CACHED:
+                schema.plans.popitem(last=False)
+        source = found.make(Execution(transaction, given))
+        if found.prepared.writes:
+            count = yield from carry_out(found.prepared.root, source, transaction)
+            return Result((), count)
+        rows = yield from source.next()
+        return Result(found.prepared.columns, first=rows, source=None if rows is None or source.over else source)
+
+
+def _prepared(
+    statement: Any, named: Named, schema: Schema, transaction: Transaction, given: tuple[Any, ...]
+) -> Flow[Any]:
+    if not isinstance(statement, tree.Select | tree.Insert | tree.Update | tree.Delete):
+        raise SqlError("0A000", "only SELECT, INSERT, UPDATE and DELETE have a plan")
+    tables = yield from tables_of(statement, schema, transaction)
+    types: list[Type] = [TYPES[type(each)] for each in given]
+    return prepare(statement, tables, types, named.places)
+
+
+def _told(flow: Flow[T], text: str = "") -> Flow[T]:
+    """The flow; its errors as SQL calls them."""
+    try:
+        return (yield from flow)
+    except SqlError as error:
+        raise error.locate(text) from None
+    except Aborted as error:
+        raise SqlError("40001", str(error), hint="nothing happened: run the transaction again") from error
+    except OutcomeUnknown as error:
+        raise SqlError("40003", str(error), hint="look before you try again") from error
+    except Unavailable as error:
+        raise SqlError("08006", str(error)) from error
+    except BadInput as error:
+        raise SqlError("54000", str(error)) from error
+
+
+assert issubclass(SqlError, ArgosyError), "whoever catches the database's errors catches SQL's"

@@ -1,0 +1,191 @@
+"""Statements and expressions as they were written: what the parser hands on, before any name is looked up.
+
+Owns their forms; `at` is where one stands in the text, -1 if that is not known. Read next: sql_lite_frontend/parse.py.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sql_lite_frontend.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value; `decimal`: written with a point, so it is exact where a NUMERIC is wanted."""
+
+    value: Any
+    type: Type
+    at: int = -1
+    decimal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`?` by its number from 0, or `:name` by its name."""
+
+    name: int | str
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name` or `table.name`."""
+
+    table: str
+    name: str
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """`*` or `table.*`."""
+
+    table: str
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operator or a function, by its lower name, and its arguments.
+
+    Operators: `and` `or` `not` `=` `<>` `<` `<=` `>` `>=` `+` `-` `*` `/` `%` `||` `neg` `is_null` `is_true`
+    `is_false` `distinct_from` `in` `like` `case` (condition, value, …, else).
+    """
+
+    name: str
+    arguments: tuple[Any, ...]
+    at: int = -1
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """`CAST(… AS type)`."""
+
+    argument: Any
+    type: Type
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table of FROM, and the name that its columns go by."""
+
+    name: str
+    alias: str
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A join to what stands before it. `using`: names instead of a condition."""
+
+    kind: str  # "inner" or "left"
+    table: TableName
+    condition: Any | None
+    using: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of the result."""
+
+    expression: Any
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An item of ORDER BY."""
+
+    expression: Any
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A query."""
+
+    outputs: tuple[Output, ...]
+    source: TableName | None
+    joins: tuple[Join, ...] = ()
+    where: Any | None = None
+    group: tuple[Any, ...] = ()
+    having: Any | None = None
+    order: tuple[Order, ...] = ()
+    limit: Any | None = None
+    offset: Any | None = None
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows into a table: listed, or those of a query. `columns` empty: all, in their order."""
+
+    table: TableName
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    query: Select | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """New values in the rows that a condition finds."""
+
+    table: TableName
+    changes: tuple[tuple[Column, Any], ...]
+    where: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The rows that a condition finds, away."""
+
+    table: TableName
+    where: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMade:
+    """A column of CREATE TABLE. `digits` and `scale` of a NUMERIC, 0 and 0 if it has none."""
+
+    name: str
+    type: Type
+    not_null: bool
+    default: Any | None
+    digits: int = 0
+    scale: int = 0
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """A new table."""
+
+    table: TableName
+    columns: tuple[ColumnMade, ...]
+    primary_key: tuple[Column, ...]
+    if_not_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable:
+    """A table away, with its rows."""
+
+    table: TableName
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """How a statement would be carried out."""
+
+    statement: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """`begin`, `commit`, `rollback` or `show tables`."""
+
+    word: str

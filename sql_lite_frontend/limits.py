@@ -40,10 +40,9 @@ def check_text(text: str) -> None:
 def check_tokens(tokens: Iterable[tuple[str, bool, int]]) -> None:
     """Tokens are (upper text, is it a type's or similar name, offset). Raises 54000 or 54001."""
     depth: list[bool] = []  # of each open bracket: does it stand behind a type's name?
-    types = signs = count = 0
+    types = signs = 0
     behind_type = False
-    for text, is_type, offset in tokens:
-        count += 1
+    for count, (text, is_type, offset) in enumerate(tokens, 1):
         if count > TOKENS_MAX:
             raise SqlError("54000", f"a statement has at most {TOKENS_MAX} words and signs", offset, "use parameters")
         signs = signs + 1 if text in SIGNS else 0

@@ -8,7 +8,7 @@ Does not own names and types of columns (sql_lite_frontend/binder.py). Read next
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
@@ -29,13 +29,13 @@ class Argosy(Dialect):
     """The words that we understand. All functions are calls by name, so that ours are a table of our own."""
 
     class Tokenizer(tokens.Tokenizer):  # noqa: D106
-        HEX_STRINGS: ClassVar[Any] = [("x'", "'"), ("X'", "'")]
-        COMMANDS: ClassVar[set[TokenType]] = set()  # what is behind such a word would be one text
+        HEX_STRINGS: list[Any] = [("x'", "'"), ("X'", "'")]  # noqa: RUF012
+        COMMANDS: set[TokenType] = set()  # noqa: RUF012  (what is behind such a word would be one text)
 
     class Parser(parser.Parser):  # noqa: D106
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CAST": parser.Parser.FUNCTION_PARSERS["CAST"]}
-        NO_PAREN_FUNCTIONS: ClassVar[dict[TokenType, Any]] = {}
+        FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
+        FUNCTION_PARSERS: dict[str, Any] = {"CAST": parser.Parser.FUNCTION_PARSERS["CAST"]}  # noqa: RUF012
+        NO_PAREN_FUNCTIONS: dict[TokenType, Any] = {}  # noqa: RUF012
 
 
 _dialect = Argosy()

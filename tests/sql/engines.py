@@ -1,0 +1,39 @@
+"""An engine on a node in this process, and statements carried out on it to their end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import argosy
+from sql_lite_frontend.session import Engine, Session
+
+
+class Plain:
+    """A session whose statements are carried out at once."""
+
+    def __init__(self, engine: Engine, run: Any) -> None:
+        self.engine, self._run = engine, run
+        self.session: Session = engine.session()
+
+    def another(self) -> "Plain":
+        return Plain(self.engine, self._run)
+
+    def __call__(self, text: str, parameters: Any = ()) -> Any:
+        """All rows of a query; the count of a write."""
+        result = self._run(self.session.execute(text, parameters))
+        rows: list[Any] = []
+        while not result.over:
+            rows += self._run(result.next()) or []
+        return rows if result.columns else result.count
+
+    def plan(self, text: str) -> list[str]:
+        """EXPLAIN's lines."""
+        return [line for (line,) in self(f"EXPLAIN {text}")]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Plain]:
+    """A fresh database."""
+    with argosy.open(path) as database:
+        yield Plain(Engine(database._core.router), database._runner.run)

@@ -1,0 +1,133 @@
+"""What a text may cost, errors and their places, and what is refused by its name."""
+
+import pytest
+
+from sql_lite_frontend import limits, parse
+from sql_lite_frontend.errors import STATES, SqlError
+from sql_lite_frontend.parse import split
+
+
+def refused(text: str) -> SqlError:
+    with pytest.raises(SqlError) as caught:
+        parse.parse(text)
+    return caught.value
+
+
+@pytest.fixture
+def no_parser(monkeypatch):
+    """sqlglot's parser must not be reached."""
+
+    def parser():
+        raise AssertionError("the limits stand before the parser")
+
+    monkeypatch.setattr(parse._dialect, "parser", parser)
+
+
+@pytest.mark.parametrize("name", ["date", "timestamp", "decimal", "struct", "array", "interval"])
+def test_brackets_behind_names_of_types_stop_before_the_parser(no_parser, name):
+    error = refused("SELECT " + f"{name}(" * 24 + "1" + ")" * 24)
+    assert error.state == "54001"
+    assert error.position == (1, 8 + (limits.TYPE_DEPTH_MAX + 1) * (len(name) + 1) - 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT " + "(" * 50 + "1" + ")" * 50,
+        "SELECT " + "NOT " * 50 + "TRUE",
+        "SELECT " + "- " * 50 + "1",
+        "SELECT " + "CASE WHEN TRUE THEN " * 50 + "1" + " END" * 50,
+        "SELECT " + "abs(" * 50 + "1" + ")" * 50,
+    ],
+)
+def test_depth_stops_before_the_parser(no_parser, text):
+    assert refused(text).state == "54001"
+
+
+def test_bytes_and_words_stop_before_the_parser(no_parser):
+    assert refused("SELECT '" + "é" * (limits.STATEMENT_BYTES_MAX // 2) + "'").state == "54000"
+    assert refused("SELECT " + "1," * (limits.TOKENS_MAX // 2) + "1").state == "54000"
+
+
+def test_chains_may_be_long_and_trees_not_deep():
+    parse.parse("SELECT 1 WHERE " + " OR ".join(["TRUE"] * 2_000))
+    parse.parse("SELECT " + "+".join(["1"] * 100))
+    assert refused("SELECT " + "+".join(["1"] * 500)).state == "54001"
+
+
+def test_what_is_repeated_counts_again():
+    text = "TRUE"
+    for _ in range(20):
+        text = f"({text} BETWEEN TRUE AND TRUE)"
+    assert refused(f"SELECT {text}").state == "54001"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "place"),
+    [
+        ("SELECT a FROM t UNION SELECT 2", "UNION", (1, 8)),
+        ("SELECT\n  (SELECT 1)", "SUBQUERY", (2, 11)),
+        ("SELECT a FROM t RIGHT JOIN u ON 1 = 1", "RIGHT JOIN", (1, 28)),
+        ("SELECT count(*) FILTER (WHERE a > 1) FROM t", "FILTER", (1, 8)),
+        ("SELECT row_number() OVER (ORDER BY a) FROM t", "WINDOW", (1, 8)),
+        ("INSERT INTO t VALUES (1) RETURNING a", "RETURNING", (1, 36)),
+        ("INSERT OR REPLACE INTO t VALUES (1)", "ALTERNATIVE", (1, 24)),
+        ("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE)", "UNIQUE", (1, 40)),
+        ("CREATE TABLE t (a VARCHAR(20) PRIMARY KEY)", "type VARCHAR(20)", (1, 17)),
+        ("CREATE INDEX i ON t (a)", "CREATE INDEX", (1, 14)),
+        ("SELECT a FROM t WHERE a IN (SELECT 1)", "QUERY in IN", (1, 36)),
+        ("SELECT a FROM t FOR UPDATE", "LOCKS", (1, 8)),
+        ("WITH x AS (SELECT 1) SELECT * FROM x", "WITH", (1, 6)),
+        ("VACUUM", "VACUUM", (1, 1)),
+        ("DELETE FROM t USING u", "USING", (1, 13)),
+        ("UPDATE t SET a = 1 FROM u", "FROM", (1, 25)),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name_and_place(text, name, place):
+    error = refused(text)
+    assert error.state == "0A000"
+    assert name in error.message
+    assert error.position == place
+
+
+def test_wrong_syntax_has_a_place():
+    assert refused("SELECT a FROM t WHERE a ~ b").state == "42601"
+    assert refused("SELECT 1; SELECT 2").position == (1, 11)
+    assert refused("SELECT 'abc").state == "42601"
+    assert refused("").state == "42601"
+
+
+def test_a_script_keeps_its_places():
+    first, second = split("SELECT 1;\n  nonsense ; -- end\n")
+    assert parse.parse(first).outputs
+    assert refused(second).position == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "place"),
+    [
+        ("SELECT nope FROM t", "42703", (1, 8)),
+        ("SELECT a\nFROM nowhere", "42P01", (2, 6)),
+        ("SELECT a + b FROM t", "42804", (1, 8)),
+        ("SELECT a FROM t WHERE b", "42804", (1, 23)),
+        ("SELECT frobnicate(a) FROM t", "42883", (1, 8)),
+        ("SELECT length(a) FROM t", "42883", (1, 8)),
+        ("SELECT x.a FROM t", "42P01", (1, 8)),
+        ("INSERT INTO t (a, nope) VALUES (1, 2)", "42703", (1, 19)),
+        ("INSERT INTO t (a) VALUES (1, 2)", "21000", (1, 27)),
+        ("UPDATE t SET a = 1, a = 2", "42701", (1, 21)),
+        ("SELECT a FROM t GROUP BY b", "42803", (1, 8)),
+        ("SELECT a FROM t WHERE count(*) > 1", "42803", (1, 23)),
+        ("SELECT a FROM t LIMIT a", "42601", (1, 23)),
+        ("SELECT a FROM t ORDER BY 2", "42703", (1, 26)),
+        ("CREATE TABLE u (a INTEGER)", "42P16", (1, 14)),
+        ("CREATE TABLE u (a INTEGER PRIMARY KEY, a TEXT)", "42701", (1, 40)),
+    ],
+)
+def test_errors_of_names_and_types_have_a_place(run, text, state, place):
+    run("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+    with pytest.raises(SqlError) as caught:
+        run(text)
+    assert caught.value.state == state
+    assert caught.value.position == place
+    assert STATES[state] in str(caught.value)

@@ -1,0 +1,215 @@
+"""Transactions over statements, the catalog's version, parameters, streaming and bounds of memory."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from sql_lite_frontend import operators
+from sql_lite_frontend.errors import SqlError
+
+
+def failed(run, text, parameters=()) -> str:
+    with pytest.raises(SqlError) as caught:
+        run(text, parameters)
+    return caught.value.state
+
+
+@pytest.fixture
+def table(run):
+    run("CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)")
+    return run
+
+
+def test_a_transaction_is_seen_as_a_whole_or_not_at_all(table):
+    other = table.another()
+    table("BEGIN")
+    table("INSERT INTO t VALUES (1, 'a')")
+    table("INSERT INTO t VALUES (2, 'b')")
+    assert other("SELECT count(*) FROM t") == [(0,)]
+    assert table("SELECT count(*) FROM t") == [(2,)]
+    table("COMMIT")
+    assert other("SELECT count(*) FROM t") == [(2,)]
+    table("BEGIN")
+    table("DELETE FROM t")
+    table("ROLLBACK")
+    assert other("SELECT count(*) FROM t") == [(2,)]
+
+
+def test_a_statement_that_fails_leaves_the_transaction_as_it_was(table):
+    table("BEGIN")
+    table("INSERT INTO t VALUES (1, 'a')")
+    assert failed(table, "INSERT INTO t VALUES (2, 'b'), (1, 'c')") == "23505"
+    assert failed(table, "SELECT nope FROM t") == "42703"
+    table("COMMIT")
+    assert table("SELECT * FROM t") == [(1, "a")]
+
+
+def test_of_two_that_write_what_the_other_read_one_is_aborted(table):
+    other = table.another()
+    table("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    for session in (table, other):
+        session("BEGIN")
+        assert session("SELECT count(*) FROM t WHERE v <> 'off'") == [(2,)]
+    table("UPDATE t SET v = 'off' WHERE k = 1")
+    other("UPDATE t SET v = 'off' WHERE k = 2")
+    table("COMMIT")
+    assert failed(other, "COMMIT") == "40001"
+    assert other.session.transaction is None
+    assert table("SELECT k FROM t WHERE v = 'off'") == [(1,)]
+
+
+def test_begin_and_its_partners_are_told_apart(run):
+    assert failed(run, "COMMIT") == "25P01"
+    run("BEGIN")
+    assert failed(run, "BEGIN") == "25001"
+    run("ROLLBACK")
+
+
+def test_a_change_of_the_catalog_conflicts_with_a_statement_under_the_older_one(table):
+    other = table.another()
+    other("BEGIN")
+    other("INSERT INTO t VALUES (1, 'lost')")
+    table("DROP TABLE t")
+    table("CREATE TABLE t (k TEXT PRIMARY KEY)")
+    assert failed(other, "COMMIT") == "40001"
+    assert table("SELECT * FROM t") == []
+
+
+def test_a_catalog_that_was_taken_back_is_forgotten(run):
+    run("BEGIN")
+    run("CREATE TABLE t (k INTEGER PRIMARY KEY)")
+    assert run("SELECT k FROM t") == []
+    run("ROLLBACK")
+    assert failed(run, "SELECT k FROM t") == "42P01"
+    run("CREATE TABLE t (k TEXT PRIMARY KEY)")
+    run("INSERT INTO t VALUES ('x')")
+    assert run("SELECT k FROM t") == [("x",)]
+
+
+def test_rows_of_a_dropped_table_are_removed(table, monkeypatch):
+    monkeypatch.setattr("sql_lite_frontend.ddl.REMOVED_AT_ONCE", 2)
+    table("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')")
+    database = table.engine.database
+
+    def left():
+        return table._run(database.scan(b"\x21"))
+
+    assert len(left()) == 5
+    table("DROP TABLE t")
+    assert left() == []
+    assert not [key for key, _ in table._run(database.scan()) if b"t" in key]
+
+
+def test_parameters_by_place_and_by_name(table):
+    table("INSERT INTO t VALUES (?, ?)", (1, "a"))
+    table("INSERT INTO t VALUES (:k, :v)", {"k": 2, "v": None})
+    assert table("SELECT v FROM t WHERE k = ?", (1,)) == [("a",)]
+    assert table("SELECT k FROM t WHERE k = :n OR v = :n || ''", {"n": 2}) == [(2,)]
+    assert table("SELECT k FROM t WHERE k = ?", (None,)) == []
+    assert failed(table, "SELECT ?", ()) == "22023"
+    assert failed(table, "SELECT :a", {"b": 1}) == "22023"
+    assert failed(table, "SELECT ?", (object(),)) == "22023"
+    assert failed(table, "SELECT ?", (1 << 63,)) == "22003"
+    assert failed(table, "SELECT ?", (float("nan"),)) == "22003"
+    assert failed(table, "SELECT ?, :a", (1,)) == "42601"
+
+
+def test_a_plan_is_made_for_the_types_of_its_parameters(table):
+    text = "SELECT ? + 1"
+    assert table(text, (1,)) == [(2,)]
+    assert table(text, (1.5,)) == [(2.5,)]
+    assert table(text, (Decimal("1.5"),)) == [(Decimal("2.5"),)]
+    assert failed(table, text, ("1",)) == "42804"
+    assert table("SELECT ? < DATE '2020-01-02'", ("2020-01-01",)) == [(True,)]
+
+
+def test_values_of_all_types_come_back(run):
+    run(
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, r REAL, n NUMERIC(8, 2), s TEXT, b BLOB, o BOOLEAN, d DATE, m TIMESTAMP)"
+    )
+    row = (
+        1,
+        2.5,
+        Decimal("3.10"),
+        "ä\x00",
+        b"\x00\xff",
+        True,
+        dt.date(1969, 1, 2),
+        dt.datetime(2020, 1, 2, 3, 4, 5, 6),
+    )
+    run("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    run("INSERT INTO t (k) VALUES (2)")
+    assert run("SELECT * FROM t") == [row, (2, *(None,) * 7)]
+
+
+def test_rows_stream_from_one_snapshot(table):
+    for start in range(0, 9_000, 1_500):
+        table("INSERT INTO t VALUES " + ", ".join(["(?, 'x')"] * 1_500), tuple(range(start, start + 1_500)))
+    result = table._run(table.session.execute("SELECT k FROM t"))
+    first = table._run(result.next())
+    assert 0 < len(first) < 9_000
+    table.another()("DELETE FROM t WHERE k > 8000")
+    rest = []
+    while not result.over:
+        rest += table._run(result.next()) or []
+    assert len(first) + len(rest) == 9_000
+
+
+def test_a_limit_reads_little(table, monkeypatch):
+    table("INSERT INTO t VALUES " + ", ".join(["(?, 'x')"] * 1_500), tuple(range(1_500)))
+    pages = []
+    real = operators.Scan.next
+
+    def noted(self):
+        pages.append(self._page)
+        return real(self)
+
+    monkeypatch.setattr(operators.Scan, "next", noted)
+    assert table("SELECT k FROM t WHERE k >= 10 ORDER BY k LIMIT 3") == [(10,), (11,), (12,)]
+    assert table("SELECT k FROM t ORDER BY k DESC LIMIT 2 OFFSET 1") == [(1498,), (1497,)]
+    assert pages == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT k FROM t ORDER BY v",
+        "SELECT DISTINCT k FROM t",
+        "SELECT k, count(*) FROM t GROUP BY k",
+        "SELECT count(DISTINCT k) FROM t",
+        "SELECT a.k FROM t a JOIN t b ON a.v = b.v AND a.k = b.k",
+    ],
+)
+def test_what_is_held_has_a_limit(table, monkeypatch, text):
+    table("INSERT INTO t VALUES " + ", ".join(["(?, 'x')"] * 1_000), tuple(range(1_000)))
+    table(text)
+    monkeypatch.setattr(operators, "HELD_BYTES_MAX", 50_000)
+    assert failed(table, text) == "53200"
+    assert len(table("SELECT k FROM t")) == 1_000
+    assert len(table("SELECT k FROM t ORDER BY v LIMIT 5")) == 5
+
+
+def test_plans_say_what_is_read(run):
+    run("CREATE TABLE t (a INTEGER, b TEXT, c REAL, PRIMARY KEY (a, b))")
+    run("CREATE TABLE u (k TEXT PRIMARY KEY, w INTEGER)")
+    assert run.plan("SELECT c FROM t WHERE b = 'x' AND 1 + 1 = a")[-1] == (
+        "  get t [a = 2 and b = 'x'] columns c where (t.b = 'x')"
+    )
+    assert run.plan("SELECT b FROM t WHERE a = 1 AND b > 'k' AND c < 2.0 ORDER BY b DESC LIMIT 4")[-1] == (
+        "    scan t [a = 1 and b > 'k'] backwards few: 4 columns b where ((t.b > 'k') and (t.c < 2.0))"
+    )
+    assert run.plan("SELECT w FROM t JOIN u ON k = b WHERE a = 1")[1:] == [
+        "  lookup join on t.b = u.k",
+        "    scan t [a = 1] columns b",
+        "    scan u [all] columns k, w",
+    ]
+    assert run.plan("SELECT w FROM t JOIN u ON k = b WHERE w > 3")[1:] == [
+        "  hash join on t.b = u.k",
+        "    scan t [all] columns b",
+        "    scan u [all] columns k, w where (u.w > 3)",
+    ]
+    assert run.plan("SELECT b, count(*) FROM t GROUP BY b ORDER BY 2 LIMIT 3")[:2] == [
+        "limit 3",
+        "  sort by count, keep 3",
+    ]

@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from argosy.text import Given, as_bound, as_bytes
 from argosy.trying import Tries
 from node.flow import Flow
+from ranges.router import Router
 from txn.database import Database as Core
 from txn.errors import Aborted
 from txn.transaction import Transaction as Attempt
@@ -129,6 +130,16 @@ class Database(Keys):
 
     def __init__(self, core: Core, runner: Runner) -> None:
         self._core, self._runner = core, runner
+
+    @property
+    def router(self) -> Router:
+        """How other front ends over the same node or connection reach it."""
+        return self._core.router
+
+    @property
+    def runner(self) -> Runner:
+        """What carries their flows to the end."""
+        return self._runner
 
     def _attempt(self) -> Attempt:
         return self._core.begin()

@@ -300,4 +300,28 @@ def _take_back(order: str, node: int, address: str, tls_dir: str | None, as_json
     take_back(Session(address, tls_dir, as_json), node, order)
 
 
+@main.command(short_help="Carry out SQL statements.")
+@click.option("--data", type=click.Path(file_okay=False), help="The directory of a node that is not running.")
+@click.option("--tls-dir", type=click.Path(exists=True, file_okay=False), help="CA, certificate and key.")
+@click.option(
+    "--connect", "address", default=ADDRESS, show_default=True, envvar="ARGOSY_ADDRESS",
+    help="Any nodes of the cluster: HOST:PORT, separated by commas.",
+)  # fmt: skip
+@click.option("-c", "--command", help="The statements, separated by semicolons.")
+@click.option("-f", "--file", type=click.File(encoding="utf-8"), help="A file of statements.")
+@click.option("--mode", type=click.Choice(["table", "tabs", "csv", "json"]), help="table on a terminal, else tabs.")
+def sql(**options: Any) -> None:
+    """Carry out SQL statements: of -c, of -f, or of standard input. Stops at the first error, with exit code 1.
+
+    \b
+    argosy sql --data ./one -c "CREATE TABLE fruit (name TEXT PRIMARY KEY, price REAL)"
+    argosy sql --data ./one -c "SELECT * FROM fruit" --mode csv
+    """
+    from argosy.cli.sql import run
+
+    if options["command"] is not None and options["file"] is not None:
+        raise click.UsageError("-c or -f, not both")
+    run(**options)
+
+
 main.add_command(cert)

@@ -36,4 +36,4 @@ class Plain:
 def opened(path: Path) -> Iterator[Plain]:
     """A fresh database."""
     with argosy.open(path) as database:
-        yield Plain(Engine(database._core.router), database._runner.run)
+        yield Plain(Engine(database.router), database.runner.run)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sql_lite_frontend.errors import SqlError
 
-EXAMPLES = 120
+EXAMPLES = 30
 T = ("t", {"a": "int", "b": "int", "r": "real", "s": "text"})
 U = ("u", {"x": "int", "y": "int", "w": "text"})
 INTEGERS = st.integers(-3, 5)

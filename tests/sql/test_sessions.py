@@ -126,7 +126,8 @@ def test_a_plan_is_made_for_the_types_of_its_parameters(table):
 
 def test_values_of_all_types_come_back(run):
     run(
-        "CREATE TABLE t (k INTEGER PRIMARY KEY, r REAL, n NUMERIC(8, 2), s TEXT, b BLOB, o BOOLEAN, d DATE, m TIMESTAMP)"
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, r REAL, n NUMERIC(8, 2), s TEXT,"
+        " b BLOB, o BOOLEAN, d DATE, m TIMESTAMP)"
     )
     row = (
         1,

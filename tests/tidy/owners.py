@@ -41,7 +41,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "signal": ("node/writer.py", "node/dump.py", "argosy/testing/real_state.py", *COMMAND_LINE),
     # time and chance
     "time": ("node/clock.py", "bench/*"),
-    "datetime": ("node/clock.py", "sql_lite_frontend/values.py", "sql_lite_frontend/keys.py"),
+    "datetime": ("node/clock.py", "sql_lite_frontend/values.py", "sql_lite_frontend/keys.py", "argosy/cli/sql.py"),
     "random": ("argosy/local.py", "argosy/embedded.py", "argosy/remote.py", "argosy/testing/*", "bench/*"),
     "secrets": (),
     "uuid": (),

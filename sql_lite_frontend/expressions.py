@@ -36,7 +36,9 @@ def item(of: ast.expr, place: int) -> ast.expr:
 
 
 def is_none(what: ast.expr, negated: bool = False) -> ast.expr:
-    """`what is None`, or is not."""
+    """`what is None`, or is not; of a constant Python warns, so it is answered here."""
+    if isinstance(what, ast.Constant):
+        return ast.Constant((what.value is None) is not negated)
     return ast.Compare(what, [ast.IsNot() if negated else ast.Is()], [ast.Constant(None)])
 
 

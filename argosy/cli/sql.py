@@ -33,7 +33,7 @@ def run(address: str, data: str | None, tls_dir: str | None, command: str | None
     except ImportError as error:
         raise click.ClickException(str(error)) from error
 
-    text = command if command is not None else (file or click.get_text_stream("stdin")).read()
+    text = command if command is not None else (file or sys.stdin).read()
     shower = SHOWERS[mode or ("table" if sys.stdout.isatty() else "tabs")]
     with _opened(address, data, tls_dir) as database:
         carry_out = _session(database)

@@ -65,7 +65,8 @@ def _session(database: Database) -> Callable[[str, Shower], None]:
 
         def batches() -> Iterator[Rows]:
             while not result.over:
-                yield flows.run(result.next()) or []
+                rows: Rows | None = flows.run(result.next())
+                yield rows or []
 
         if result.columns:
             shower(result.columns, batches())

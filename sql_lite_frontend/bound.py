@@ -4,7 +4,7 @@ Owns their forms, and walking over them. Read next: sql_lite_frontend/binder.py.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sql_lite_frontend.types import Type
@@ -69,7 +69,7 @@ class Operation:
     arguments: tuple[Any, ...]
     type: Type
     nullable: bool
-    function: Callable[..., Any] | None = None
+    function: Callable[..., Any] | None = field(default=None, compare=False)  # name and arguments say which
 
     def __str__(self) -> str:
         inner = [str(each) for each in self.arguments]

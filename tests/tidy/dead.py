@@ -20,7 +20,10 @@ OUTSIDE = {
     "__class__": "assigning it changes what an object is",
     "num_tickets": "the ssl module reads it",
     "SYSTEM": "a space of keys that is reserved",
-    "SQL": "a space of keys that is reserved",
+    "HEX_STRINGS": "sqlglot's tokenizer reads it",
+    "COMMANDS": "sqlglot's tokenizer reads it",
+    "NO_PAREN_FUNCTIONS": "sqlglot's parser reads it",
+    "prec": "the decimal module reads it",
     "COORDINATION": "a space of keys that is reserved",
     "RECORD_KIND": "a kind of row in the order that the format fixes",
 }

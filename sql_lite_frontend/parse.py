@@ -98,7 +98,7 @@ def _statement(text: str, tokens: list[Token]) -> Any:
     if words in _PLAIN:
         return tree.Plain(_PLAIN[words])
     if words[0] == "EXPLAIN":
-        if len(tokens) > 1 and words[1] in ("ANALYZE", "VERBOSE", "("):
+        if len(tokens) > 1 and words[1] in ("ANALYZE", "VERBOSE", "EXPLAIN", "("):
             raise SqlError("0A000", f"EXPLAIN {words[1]} is not supported", tokens[1].start)
         return tree.Explain(_statement(text, tokens[1:]))
     if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "WITH", "VALUES", "("):

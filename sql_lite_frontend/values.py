@@ -288,21 +288,26 @@ def fit_numeric(value: Decimal, digits: int, scale: int) -> Decimal:
 
 @lru_cache(PATTERNS_CACHED)
 def _pattern(like: str, escape: str) -> re.Pattern[str]:
-    """`%` is any text, `_` one character; several `%` in a row are one, so that no pattern takes long by itself."""
-    made: list[str] = []
+    """`%` is any text, `_` one character.
+
+    What stands between two `%` is taken where it first fits, and no other place is tried (an atomic group): a later
+    place leaves less text to the rest, so it never fits where the first one does not. So no pattern takes long.
+    """
+    pieces = [""]
     letters = iter(like)
     for letter in letters:
         if escape and letter == escape:
             letter = next(letters, "")
             if not letter:
                 raise SqlError("22P02", "a pattern ends with its escape character")
-            made.append(re.escape(letter))
+            pieces[-1] += re.escape(letter)
         elif letter == "%":
-            if made[-1:] != [".*"]:
-                made.append(".*")
+            pieces.append("")
         else:
-            made.append("." if letter == "_" else re.escape(letter))
-    return re.compile("".join(made), re.DOTALL)
+            pieces[-1] += "." if letter == "_" else re.escape(letter)
+    first, *between = pieces
+    last = ".*" + between.pop() if between else ""
+    return re.compile(first + "".join(f"(?>.*?{piece})" for piece in between if piece) + last, re.DOTALL)
 
 
 def like(value: str, pattern: str, escape: str = "") -> bool:

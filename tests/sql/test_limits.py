@@ -79,6 +79,7 @@ def test_what_is_repeated_counts_again():
         ("SELECT a FROM t FOR UPDATE", "LOCKS", (1, 8)),
         ("WITH x AS (SELECT 1) SELECT * FROM x", "WITH", (1, 6)),
         ("VACUUM", "VACUUM", (1, 1)),
+        ("EXPLAIN " * 20_000 + "SELECT 1", "EXPLAIN EXPLAIN", (1, 9)),
         ("DELETE FROM t USING u", "USING", (1, 13)),
         ("UPDATE t SET a = 1 FROM u", "FROM", (1, 25)),
     ],

@@ -13,6 +13,7 @@ CHECKS = (
     dead.dead_code,
     prose.broken_references,
     prose.unfinished_words,
+    prose.unlisted_traps,
     prose.sleeping_tests,
     prose.missing_markers,
 )

@@ -9,6 +9,8 @@ from tests.tidy.sources import PACKAGES, modules, parse
 PAGES = ("README.md", "ARCHITECTURE.md")
 REFERENCE = re.compile(r"(?<![\w/.-])((?:\w+/)+\w+\.py)(?::([A-Za-z_]\w*(?:\.\w+)*))?")
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+TRAPS = re.compile(r"\btraps:? (\d+(?:, \d+)*)")
+LISTED = re.compile(r"^\| (\d+) \| ", re.MULTILINE)
 SLEEPERS = ("time.sleep", "trio.sleep", "asyncio.sleep")
 MAY_SLEEP = ("tests/live/", "tests/argosy/test_testing_trio.py")  # real processes; simulated time
 
@@ -61,6 +63,19 @@ def unfinished_words(root: Path) -> list[str]:
             match = UNFINISHED.search(line)
             if match:
                 found.append(f"{name}:{number}: {match[0]}: do it, or open an issue")
+    return found
+
+
+def unlisted_traps(root: Path) -> list[str]:
+    """Traps that are cited by a number which ARCHITECTURE.md does not list."""
+    page = root / PAGES[1]
+    listed = set(LISTED.findall(page.read_text(encoding="utf-8"))) if page.exists() else set()
+    found = []
+    for name, path in modules(root, *PACKAGES, "tests"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            cited = [each for match in TRAPS.finditer(line) for each in match[1].split(", ")]
+            if not _about_examples(name):
+                found += [f"{name}:{number}: no trap {each} in {PAGES[1]}" for each in cited if each not in listed]
     return found
 
 

@@ -34,6 +34,7 @@ CASES = [
     (prose.broken_references, "txn/a.py", '"""Read next: txn/a.py:Gone."""\n', "txn/a.py:Gone does not exist"),
     (prose.broken_references, "txn/a.py", "class A:\n    x = 1\n# txn/a.py:A.y\n", "txn/a.py:A.y does not exist"),
     (prose.unfinished_words, "txn/a.py", "# TO" + "DO: later\n", "open an issue"),
+    (prose.unlisted_traps, "txn/a.py", '"""As it says (traps 1, 99)."""\n', "no trap 99 in ARCHITECTURE.md"),
     (prose.sleeping_tests, "tests/txn/test_a.py", "import time\ntime.sleep(1)\n", "time.sleep in a test"),
     (prose.missing_markers, "txn/a.py", "", "py.typed: missing"),
 ]

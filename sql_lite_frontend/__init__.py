@@ -13,7 +13,7 @@ The life of a statement
      schema              schema.py                       the catalog's version, read in the statement's transaction
      bind                binder.py, queries.py, changes.py    names -> fields, types; the plan that the text says
       = plan             plan.py, bound.py
-     rules               planner.py                      named, in a stated order
+     rules               planner.py, rules/              named, in a stated order
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
       = executable                                       kept by text and parameter types, under the catalog's version
      execute             operators.py, joins.py, groups.py    batches of rows, pulled from above

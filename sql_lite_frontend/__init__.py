@@ -16,7 +16,7 @@ The life of a statement
      rules               planner.py, rules/              named, in a stated order
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
       = executable                                       kept by text and parameter types, under the catalog's version
-     execute             operators.py, joins.py, groups.py    batches of rows, pulled from above
+     execute             sources.py, operators.py, joins.py, groups.py   batches, pulled from above
                          writes.py, ddl.py               changes, handed to the transaction when all are known
     result               session.py                      rows stream; the snapshot is the statement's
 

@@ -10,7 +10,7 @@ from typing import Any
 from sql_lite_frontend import bound, functions, tree
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.types import NUMBERS, TIMES, Type, common
+from sql_lite_frontend.types import NUMBERS, TIMES, Kind, Type, common
 from sql_lite_frontend.values import ARITHMETIC, CASTS, can_cast, like
 
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
@@ -45,14 +45,14 @@ class Scope:
 
 
 class Binder:
-    """Binds the expressions of one statement, for parameters of given types.
+    """Binds the expressions of one statement, for parameters of given kinds.
 
     `special` sees each written expression first: so a query puts aggregates and group keys in their places.
     """
 
-    def __init__(self, scope: Scope, types: Sequence[Type], names: Mapping[str, int], special: Special) -> None:
+    def __init__(self, scope: Scope, kinds: Sequence[Kind], names: Mapping[str, int], special: Special) -> None:
         self.scope = scope
-        self._types = types
+        self._kinds = kinds
         self._names = names
         self._special = special
 
@@ -68,7 +68,7 @@ class Binder:
                 return self.scope.find(term)
             case tree.Parameter(name):
                 place = self._names[name] if isinstance(name, str) else name
-                return bound.Parameter(place, self._types[place])
+                return bound.Parameter(place, *self._kinds[place])
             case tree.Cast(argument, kind, at):
                 return cast(self.bind(argument), kind, at)
             case tree.Star():

@@ -43,15 +43,11 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """The value given for a place in the text; a plan is made for the parameters' types."""
+    """The value given for a place in the text; a plan is made for what is known of it."""
 
     place: int
     type: Type
-
-    @property
-    def nullable(self) -> bool:
-        """Is it NULL? Its type says so."""
-        return self.type is Type.NULL
+    nullable: bool
 
     def __str__(self) -> str:
         return f"?{self.place + 1}"

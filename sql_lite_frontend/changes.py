@@ -15,13 +15,14 @@ from sql_lite_frontend.queries import Query, Tables, no_aggregate, scan_of
 from sql_lite_frontend.rows import layout
 from sql_lite_frontend.scans import scanned
 from sql_lite_frontend.schema import Column, Table
+from sql_lite_frontend.types import Kind
 from sql_lite_frontend.values import fit_numeric
 
 
 class Change:
     """Makes the plan of one statement that writes."""
 
-    def __init__(self, tables: Tables, types: Sequence[Any], names: Mapping[str, int]) -> None:
+    def __init__(self, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> None:
         self._tables, self._types, self._names = tables, types, names
 
     def make(self, statement: Any) -> plan.Prepared:

@@ -4,13 +4,14 @@ Owns which maker stands for which node, and the tables that a statement names. R
 sql_lite_frontend/session.py.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from node.flow import Flow
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.changes import Change
+from sql_lite_frontend.expressions import Givens, Rows
 from sql_lite_frontend.groups import group_maker
 from sql_lite_frontend.joins import join_maker
 from sql_lite_frontend.operators import (
@@ -18,27 +19,30 @@ from sql_lite_frontend.operators import (
     Maker,
     filter_maker,
     limit_maker,
-    listed_maker,
     project_maker,
-    scan_maker,
     sort_maker,
 )
 from sql_lite_frontend.planner import planned
 from sql_lite_frontend.queries import Query, Tables
 from sql_lite_frontend.schema import Schema
-from sql_lite_frontend.types import Type
+from sql_lite_frontend.sources import listed_for_many, listed_maker, scan_maker
+from sql_lite_frontend.types import Kind
 from txn.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Executable:
-    """A prepared statement: of a write, `make` makes the operator of its source."""
+    """A prepared statement: of a write, `make` makes the operator of its source.
+
+    `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them.
+    """
 
     prepared: plan.Prepared
     make: Maker
+    many: Callable[[Givens], Rows] | None = None
 
 
-def prepare(statement: Any, tables: Tables, types: Sequence[Type], names: Mapping[str, int]) -> plan.Prepared:
+def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> plan.Prepared:
     """The plan of a SELECT, INSERT, UPDATE or DELETE. Raises SqlError."""
     if isinstance(statement, tree.Select):
         literal = Query(statement, tables, types, names).make()
@@ -50,6 +54,14 @@ def prepare(statement: Any, tables: Tables, types: Sequence[Type], names: Mappin
 def executable(prepared: plan.Prepared) -> Executable:
     """The plan with its functions."""
     return Executable(prepared, maker(prepared.root.source if prepared.writes else prepared.root))
+
+
+def executable_for_many(prepared: plan.Prepared) -> Executable:
+    """The plan of a write with its functions, for many rows of parameters."""
+    made = executable(prepared)
+    if not isinstance(prepared.root.source, plan.Listed):
+        return made
+    return replace(made, many=listed_for_many(prepared.root.source))
 
 
 def maker(node: Any) -> Maker:

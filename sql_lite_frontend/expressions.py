@@ -13,6 +13,7 @@ from typing import Any
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation, Parameter
 
 Rows = list[tuple[Any, ...]]
+Givens = Sequence[tuple[Any, ...]]  # rows of parameters
 OnRows = Callable[[Rows, Sequence[Any]], Any]
 
 COMPARE = {"=": ast.Eq, "<>": ast.NotEq, "<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE}
@@ -248,6 +249,14 @@ def values(expression: Expression, fields: Sequence[Field]) -> OnRows:
         return _listed(code, code.value(expression), None)
     read, test = code._tested(expression)
     return _listed(code, read, test)
+
+
+def for_each(expressions: Sequence[Expression]) -> Callable[[Givens], Rows]:
+    """(rows of parameters) -> for each the tuple of the values of expressions without fields."""
+    code = code_for(())
+    made = ast.Tuple([code.value(each) for each in expressions], ast.Load())
+    each = ast.comprehension(ast.Name(GIVEN, ast.Store()), load(ROWS), [], 0)
+    return code.function((ROWS,), [ast.Return(ast.ListComp(made, [each]))])
 
 
 def single(expression: Expression) -> Callable[[Sequence[Any]], Any]:

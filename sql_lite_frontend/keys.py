@@ -15,7 +15,7 @@ Read next: sql_lite_frontend/rows.py.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,7 @@ from sql_lite_frontend.values import days_of, micros_of
 NULL = b"\x01"
 FALSE, TRUE = b"\x02", b"\x03"
 INTEGER_ZERO = 0x20  # an integer of n bytes begins with 0x20 + n, or 0x20 - n below zero
+FIRSTS = [bytes((each,)) for each in range(0x38)]
 REAL = b"\x38"
 NUMERIC_NEGATIVE, NUMERIC_ZERO, NUMERIC_POSITIVE = b"\x40", b"\x41", b"\x42"
 EXPONENT_ZERO = 0x8000
@@ -41,12 +42,10 @@ _double = struct.Struct(">d")
 
 def encode_integer(value: int) -> bytes:
     """A length, and the number."""
-    if value == 0:
-        return bytes((INTEGER_ZERO,))
-    size = (abs(value).bit_length() + 7) // 8
-    if value > 0:
-        return bytes((INTEGER_ZERO + size,)) + value.to_bytes(size, "big")
-    return bytes((INTEGER_ZERO - size,)) + (value + (1 << (8 * size)) - 1).to_bytes(size, "big")
+    size = (value.bit_length() + 7) >> 3
+    if value >= 0:
+        return FIRSTS[INTEGER_ZERO + size] + value.to_bytes(size, "big")
+    return FIRSTS[INTEGER_ZERO - size] + (value + (1 << (8 * size)) - 1).to_bytes(size, "big")
 
 
 def encode_real(value: float) -> bytes:
@@ -72,32 +71,27 @@ def encode_bytes(value: bytes) -> bytes:
     return value.replace(b"\x01", ESCAPED_ONE).replace(b"\x00", ESCAPED_ZERO) + END
 
 
+ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: NULL,
+    bool: lambda value: TRUE if value else FALSE,
+    int: encode_integer,
+    float: encode_real,
+    Decimal: encode_numeric,
+    str: lambda value: TEXT + encode_bytes(value.encode()),
+    bytes: lambda value: BLOB + encode_bytes(value),
+    date: lambda value: encode_integer(days_of(value)),
+    datetime: lambda value: encode_integer(micros_of(value)),
+}
+
+
 def encode_value(value: Any) -> bytes:
     """One value of any type, or None."""
-    kind = type(value)
-    if kind is int:
-        return encode_integer(value)
-    if kind is str:
-        return TEXT + encode_bytes(value.encode("utf-8"))
-    if value is None:
-        return NULL
-    if kind is bytes:
-        return BLOB + encode_bytes(value)
-    if kind is float:
-        return encode_real(value)
-    if kind is bool:
-        return TRUE if value else FALSE
-    if kind is Decimal:
-        return encode_numeric(value)
-    if kind is datetime:
-        return encode_integer(micros_of(value))
-    assert kind is date, f"{value!r} is no value of SQL"
-    return encode_integer(days_of(value))
+    return ENCODERS[type(value)](value)
 
 
 def encode_tuple(values: Iterable[Any]) -> bytes:
     """The values one after another."""
-    return b"".join(map(encode_value, values))
+    return b"".join([ENCODERS[type(value)](value) for value in values])
 
 
 def index_prefix(table: int, index: int) -> bytes:

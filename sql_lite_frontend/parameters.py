@@ -10,6 +10,8 @@ from typing import Any
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.tree import Parameter
 
+Given = Sequence[Any] | Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -18,7 +20,7 @@ class Named:
     count: int
     places: Mapping[str, int]
 
-    def arrange(self, given: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any]:
+    def arrange(self, given: Given) -> Sequence[Any]:
         """The values in their places. Raises 22023."""
         if self.places:
             if not isinstance(given, Mapping):

@@ -13,7 +13,7 @@ from sql_lite_frontend.bound import Expression, Field, join_and
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import COLUMNS_MAX
 from sql_lite_frontend.schema import Table
-from sql_lite_frontend.types import Type
+from sql_lite_frontend.types import Kind, Type
 
 Tables = Mapping[str, Table | None]
 
@@ -38,7 +38,7 @@ def no_aggregate(_: Any) -> Expression | None:
 class Query:
     """The plan of one SELECT, made clause by clause in the order in which they happen."""
 
-    def __init__(self, select: tree.Select, tables: Tables, types: Sequence[Type], names: Mapping[str, int]) -> None:
+    def __init__(self, select: tree.Select, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> None:
         self._select = select
         self._tables = tables
         self._scope = Scope()

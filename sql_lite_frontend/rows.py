@@ -40,10 +40,22 @@ MAKE: dict[Type, Callable[[Any], Any]] = {
     Type.TIMESTAMP: time_of,
 }
 STORE: dict[Type, Callable[[Any], Any]] = {
-    Type.TEXT: lambda value: value.encode("utf-8"),
+    Type.TEXT: str.encode,
     Type.NUMERIC: lambda value: str(value).encode("ascii"),
     Type.DATE: days_of,
     Type.TIMESTAMP: micros_of,
+}
+
+# What stands in the place of NULL; its bit says that it is none of it.
+EMPTY: dict[Type, Any] = {
+    Type.BOOLEAN: False,
+    Type.INTEGER: 0,
+    Type.REAL: 0.0,
+    Type.NUMERIC: "",
+    Type.TEXT: "",
+    Type.BLOB: b"",
+    Type.DATE: date_of(0),
+    Type.TIMESTAMP: time_of(0),
 }
 
 
@@ -57,6 +69,8 @@ class Layout:
         self.codes = [FIXED.get(kind, END) for kind in self.types]
         self._struct = Struct(f"<{self.heads}s" + "".join(self.codes))
         self.data_at = self._struct.size
+        self._stores = [(place, STORE[kind]) for place, kind in enumerate(self.types) if kind in STORE]
+        self._varied = [place for place in range(len(self.types)) if self.varies(place)]
 
     def varies(self, place: int) -> bool:
         """Has this column bytes of any length?"""
@@ -64,22 +78,23 @@ class Layout:
 
     def encode(self, row: Sequence[Any]) -> bytes:
         """The bytes of a row; its values have their columns' types already."""
-        nulls, end = 0, 0
-        parts: list[Any] = []
+        parts, head = list(row), self.plain
+        if None in parts:
+            nulls = 0
+            for place, value in enumerate(row):
+                if value is None:
+                    nulls |= 1 << place
+                    parts[place] = EMPTY[self.types[place]]
+            head = bytes((FORMAT,)) + nulls.to_bytes(self.heads - 1, "little")
+        for place, store in self._stores:
+            parts[place] = store(parts[place])
         data: list[bytes] = []
-        for place, (kind, value) in enumerate(zip(self.types, row, strict=True)):
-            store = STORE.get(kind)
-            if value is None:
-                nulls |= 1 << place
-                stored: Any = b"" if kind not in FIXED else 0
-            else:
-                stored = value if store is None else store(value)
-            if kind not in FIXED:
-                data.append(stored)
-                end += len(stored)
-                stored = end
-            parts.append(stored)
-        head = bytes((FORMAT,)) + nulls.to_bytes(self.heads - 1, "little")
+        end = 0
+        for place in self._varied:
+            stored = parts[place]
+            data.append(stored)
+            end += len(stored)
+            parts[place] = end
         return self._struct.pack(head, *parts) + b"".join(data)
 
     def picker(self, wanted: Sequence[int]) -> tuple[Struct, dict[int, tuple[int, int]]]:

@@ -9,15 +9,17 @@ Read next: sql_lite_frontend/queries.py.
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from node.codec import decode_plain, encode_plain
 from node.flow import Flow
 from sql_lite_frontend.keys import ROWS, TABLES_PREFIX, VERSION_KEY, index_prefix, past, table_key
+from sql_lite_frontend.limits import PLANS_CACHED
 from sql_lite_frontend.rows import Layout, layout
 from sql_lite_frontend.types import Type
 from txn.transaction import Transaction
 
+T = TypeVar("T")
 DESCRIPTOR_FORMAT = 1
 SCHEMAS_KEPT = 4
 
@@ -76,6 +78,13 @@ class Schema:
 
     tables: dict[str, Table | None] = field(default_factory=dict)
     plans: "OrderedDict[Any, Any]" = field(default_factory=OrderedDict)
+
+    def keep(self, name: Any, made: T) -> T:
+        """Keep a plan under a name, and forget the oldest."""
+        self.plans[name] = made
+        if len(self.plans) > PLANS_CACHED:
+            self.plans.popitem(last=False)
+        return made
 
     def table(self, transaction: Transaction, name: str) -> Flow[Table | None]:
         """The table of this name."""

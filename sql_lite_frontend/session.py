@@ -6,7 +6,7 @@ aborted. Does not own who runs the flows. Read next: sql_lite_frontend/execution
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,15 +16,17 @@ from ranges.router import Router
 from sql_lite_frontend import tree
 from sql_lite_frontend.ddl import create_table, drop_table, remove_dropped
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.execution import Executable, executable, prepare, tables_of
+from sql_lite_frontend.execution import Executable, executable, executable_for_many, prepare, tables_of
 from sql_lite_frontend.explain import explained
 from sql_lite_frontend.expressions import Rows
-from sql_lite_frontend.limits import PLANS_CACHED, STATEMENTS_CACHED
+from sql_lite_frontend.limits import STATEMENTS_CACHED
+from sql_lite_frontend.many import Portion, portions
 from sql_lite_frontend.operators import Execution, Operator
-from sql_lite_frontend.parameters import Named, named_in
+from sql_lite_frontend.parameters import Given, Named, named_in
 from sql_lite_frontend.parse import parse
 from sql_lite_frontend.schema import Schema, Schemas, all_tables
-from sql_lite_frontend.types import Type
+from sql_lite_frontend.sources import Ready
+from sql_lite_frontend.types import Kind
 from sql_lite_frontend.values import TYPES, check_parameter
 from sql_lite_frontend.writes import carry_out
 from txn.database import Database
@@ -32,7 +34,6 @@ from txn.errors import Aborted, ArgosyError, BadInput, OutcomeUnknown, Unavailab
 from txn.transaction import Transaction
 
 T = TypeVar("T")
-Given = Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +126,41 @@ class Session:
             raise error.locate(text) from None
         return _told(self._run(parsed, given), text)
 
+    def execute_many(self, text: str, rows: Iterable[Given]) -> Flow[int]:
+        """Carry an INSERT, UPDATE or DELETE out for every row of parameters, in one transaction; the number of rows.
+
+        An UPDATE or DELETE meets what it did for earlier rows of parameters. All is done or, if it fails, nothing.
+        Text and parameters are checked at once, the rest is the flow. Raises SqlError.
+        """
+        parsed = self._engine.parsed(text)
+        if not isinstance(parsed.statement, tree.Insert | tree.Update | tree.Delete):
+            raise SqlError("0A000", "only INSERT, UPDATE and DELETE take many rows of parameters")
+        try:
+            some = portions(parsed.named, rows)
+        except SqlError as error:
+            raise error.locate(text) from None
+        return _told(self._carried(lambda transaction: self._many(parsed, some, transaction)), text)
+
     def _run(self, parsed: Parsed, given: tuple[Any, ...]) -> Flow[Result]:
         statement = parsed.statement
         if isinstance(statement, tree.Plain) and statement.word != "show tables":
             return (yield from self._plain(statement.word))
+        writes = not isinstance(statement, tree.Select | tree.Explain | tree.Plain)
+        return (yield from self._carried(lambda transaction: self._within(parsed, given, transaction), writes))
+
+    def _carried(self, body: Callable[[Transaction], Flow[T]], writes: bool = True) -> Flow[T]:
+        """What a statement does, in the open transaction or one of its own."""
         if self.failed:
             raise SqlError("25P02", "this transaction was aborted", hint="ROLLBACK ends it")
         if self.transaction is not None:
             try:
-                return (yield from self._within(parsed, given, self.transaction))
+                return (yield from body(self.transaction))
             except (Aborted, Unavailable):
                 self.failed = True
                 raise
-        if isinstance(statement, tree.Select | tree.Explain | tree.Plain):
-            return (yield from self._within(parsed, given, self._engine.database.begin()))
-        result = yield from self._engine.database.run(lambda transaction: self._within(parsed, given, transaction))
+        if not writes:
+            return (yield from body(self._engine.database.begin()))
+        result = yield from self._engine.database.run(body)
         yield from self._after()
         return result
 
@@ -187,7 +208,7 @@ class Session:
                 self._dropped = True
                 return Result(())
             case tree.Explain(statement):
-                prepared = yield from _prepared(statement, parsed.named, schema, transaction, given)
+                prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
                 return Result(("plan",), first=[(line,) for line in explained(prepared)])
         return (yield from self._execute(parsed, given, schema, transaction))
 
@@ -197,10 +218,8 @@ class Session:
         name = (parsed.text, tuple(map(type, given)))
         found: Executable | None = schema.plans.get(name)
         if found is None:
-            prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, given)
-            found = schema.plans[name] = executable(prepared)
-            if len(schema.plans) > PLANS_CACHED:
-                schema.plans.popitem(last=False)
+            prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, _kinds(given))
+            found = schema.keep(name, executable(prepared))
         source = found.make(Execution(transaction, given))
         if found.prepared.writes:
             count = yield from carry_out(found.prepared.root, source, transaction)
@@ -208,15 +227,44 @@ class Session:
         rows = yield from source.next()
         return Result(found.prepared.columns, first=rows, source=None if rows is None or source.over else source)
 
+    def _many(self, parsed: Parsed, some: Sequence[Portion], transaction: Transaction) -> Flow[int]:
+        """A write for all rows of parameters. What an INSERT lists is one list of rows."""
+        schema = yield from self._engine.schemas.now(transaction)
+        plans: list[Executable] = []
+        for portion in some:
+            name = (parsed.text, portion.kinds)
+            found = schema.plans.get(name)
+            if found is None:
+                prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, portion.kinds)
+                found = schema.keep(name, executable_for_many(prepared))
+            plans.append(found)
+        pairs = list(zip(plans, some, strict=True))
+        if pairs and plans[0].many is not None:
+            rows = (each.many(portion.givens) for each, portion in pairs if each.many is not None)
+            return (yield from carry_out(plans[0].prepared.root, Ready(rows), transaction))
+        before, count = transaction.savepoint(), 0
+        try:
+            for each, portion in pairs:
+                for given in portion.givens:
+                    source = each.make(Execution(transaction, given))
+                    count += yield from carry_out(each.prepared.root, source, transaction)
+        except ArgosyError:
+            transaction.go_back(before)
+            raise
+        return count
+
+
+def _kinds(given: tuple[Any, ...]) -> tuple[Kind, ...]:
+    return tuple(Kind(TYPES[type(each)], each is None) for each in given)
+
 
 def _prepared(
-    statement: Any, named: Named, schema: Schema, transaction: Transaction, given: tuple[Any, ...]
+    statement: Any, named: Named, schema: Schema, transaction: Transaction, kinds: Sequence[Kind]
 ) -> Flow[Any]:
     if not isinstance(statement, tree.Select | tree.Insert | tree.Update | tree.Delete):
         raise SqlError("0A000", "only SELECT, INSERT, UPDATE and DELETE have a plan")
     tables = yield from tables_of(statement, schema, transaction)
-    types: list[Type] = [TYPES[type(each)] for each in given]
-    return prepare(statement, tables, types, named.places)
+    return prepare(statement, tables, kinds, named.places)
 
 
 def _told(flow: Flow[T], text: str = "") -> Flow[T]:

@@ -5,6 +5,7 @@ Owns `Type` and the rules between types; an expression has its type before it ru
 """
 
 from enum import Enum
+from typing import NamedTuple
 
 
 class Type(Enum):
@@ -22,6 +23,13 @@ class Type(Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+class Kind(NamedTuple):
+    """What is known of a parameter before it is given: its type, and whether it may be NULL."""
+
+    type: Type
+    nullable: bool = False
 
 
 NUMBERS = (Type.INTEGER, Type.NUMERIC, Type.REAL)  # in this order: the later one is that of a + b

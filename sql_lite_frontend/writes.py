@@ -28,7 +28,7 @@ class Writer:
         self._layout = table.layout
         self._transaction = transaction
         self._puts: dict[bytes, bytes] = {}
-        self._deletes: dict[bytes, None] = {}
+        self._deletes: dict[bytes, bytes | None] = {}
         self._fresh: dict[bytes, None] = {}
         self.count = 0
 
@@ -63,11 +63,7 @@ class Writer:
             values = yield from self._transaction.get_many(asked)
         if any(value is not None for value in values):
             raise self._twice()
-        for key in self._deletes:
-            if key not in self._puts:
-                self._transaction.delete(key)
-        for key, value in self._puts.items():
-            self._transaction.put(key, value)
+        self._transaction.write(self._deletes | self._puts)
         return self.count
 
     def _key(self, values: Sequence[Any]) -> bytes:

@@ -5,7 +5,7 @@ Keys are the caller's, in one space. Everything that may wait is a flow. Does no
 (txn/committing.py) nor trying again (txn/database.py). Read next: txn/committing.py.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -38,6 +38,14 @@ class Page:
 
     rows: list[Row]
     more: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """The writes of an attempt at some time, and their size."""
+
+    writes: dict[bytes, bytes | None]
+    bytes: int
 
 
 class Space:
@@ -118,26 +126,50 @@ class Transaction:
         """Remove it at the commit, whether it is there or not."""
         self._write(self._space.key(key), None)
 
+    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Write all these values and remove the keys that have none, at the commit. Raises BadInput for all or none."""
+        key_of, writes = self._space.key, self._writes
+        own = {key_of(key): value for key, value in changes.items()}
+        size = 0
+        for value in own.values():
+            if value is not None:
+                check_value(value)
+                size += len(value)
+        before = [key for key in own if key in writes] if writes else []
+        size += sum(map(len, own)) - sum(len(key) + len(writes[key] or b"") for key in before)
+        self._grow(len(own) - len(before), size)
+        writes.update(own)
+
     def rollback(self) -> None:
         """Forget everything; nothing was ever sent."""
         self.over = True
 
+    def savepoint(self) -> Savepoint:
+        """What is to be written so far."""
+        return Savepoint(dict(self._writes), self._bytes)
+
+    def go_back(self, before: Savepoint) -> None:
+        """Write what was to be written then, and nothing else. What was read since stays read."""
+        self._writes, self._bytes = SortedDict(before.writes), before.bytes
+
     def _write(self, key: bytes, value: bytes | None) -> None:
+        writes = self._writes
+        if key in writes:
+            self._grow(0, len(value or b"") - len(writes[key] or b""))
+        else:
+            self._grow(1, len(key) + len(value or b""))
+        writes[key] = value
+
+    def _grow(self, keys: int, size: int) -> None:
+        """So many more keys and bytes are to be written. Raises BadInput."""
         self._require_open()
         if self._reads_only:
             raise BadInput("a snapshot is for reading only: write in a transaction, or by put and delete")
-        writes = self._writes
-        had = writes.get(key, b"")
-        if key in writes:
-            grown = len(value or b"") - len(had or b"")
-        elif len(writes) >= TRANSACTION_KEYS_MAX:
+        if len(self._writes) + keys > TRANSACTION_KEYS_MAX:
             raise BadInput(f"a transaction writes at most {TRANSACTION_KEYS_MAX} keys")
-        else:
-            grown = len(key) + len(value or b"")
-        if self._bytes + grown > TRANSACTION_BYTES_MAX:
+        if self._bytes + size > TRANSACTION_BYTES_MAX:
             raise BadInput(f"a transaction writes at most {TRANSACTION_BYTES_MAX} bytes")
-        self._bytes += grown
-        writes[key] = value
+        self._bytes += size
 
     def _require_open(self) -> None:
         if self.over:

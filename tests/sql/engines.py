@@ -27,6 +27,10 @@ class Plain:
             rows += self._run(result.next()) or []
         return rows if result.columns else result.count
 
+    def many(self, text: str, rows: Any) -> int:
+        """The count of a write for many rows of parameters."""
+        return int(self._run(self.session.execute_many(text, rows)))
+
     def plan(self, text: str) -> list[str]:
         """EXPLAIN's lines."""
         return [line for (line,) in self(f"EXPLAIN {text}")]

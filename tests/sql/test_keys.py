@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ranges.config import KEY_BYTES_MAX
 from sql_lite_frontend.bound import Field
 from sql_lite_frontend.keys import ROWS, encode_tuple, encode_value, index_prefix, past, table_key
-from sql_lite_frontend.operators import shortened
 from sql_lite_frontend.rows import Layout
 from sql_lite_frontend.scans import scanned
+from sql_lite_frontend.sources import shortened
 from sql_lite_frontend.types import Type
 from sql_lite_frontend.values import INTEGER_MAX, INTEGER_MIN
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from sql_lite_frontend import operators
+from sql_lite_frontend import operators, sources
 from sql_lite_frontend.errors import SqlError
 
 
@@ -160,13 +160,13 @@ def test_rows_stream_from_one_snapshot(table):
 def test_a_limit_reads_little(table, monkeypatch):
     table("INSERT INTO t VALUES " + ", ".join(["(?, 'x')"] * 1_500), tuple(range(1_500)))
     pages = []
-    real = operators.Scan.next
+    real = sources.Scan.next
 
     def noted(self):
         pages.append(self._page)
         return real(self)
 
-    monkeypatch.setattr(operators.Scan, "next", noted)
+    monkeypatch.setattr(sources.Scan, "next", noted)
     assert table("SELECT k FROM t WHERE k >= 10 ORDER BY k LIMIT 3") == [(10,), (11,), (12,)]
     assert table("SELECT k FROM t ORDER BY k DESC LIMIT 2 OFFSET 1") == [(1498,), (1497,)]
     assert pages == [3, 3]

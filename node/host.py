@@ -5,9 +5,7 @@ of each kind per link. Does not own sockets, disks, clocks or what machines mean
 Read next: node/group.py, node/replicas.py, node/drivers/engine.py.
 """
 
-import heapq
 from collections.abc import Callable, Hashable, Sequence
-from math import inf
 from typing import Any
 
 import node.wire  # noqa: F401  (registers what Raft says with the codec)
@@ -46,6 +44,7 @@ from node.raft.messages import AskLeader, Message, Ready, Received, Stopped, Tic
 from node.records import Records
 from node.replicas import Replicas
 from node.snapshots import Snapshots
+from node.timers import Timers
 
 STEP_ROUNDS_MAX = 10_000
 
@@ -89,25 +88,20 @@ class Host:
         self._due = False  # a flow has sent something since the last step
         self.intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
+        self.cycled: list[Group] = []  # in the last step
         self._stirred: dict[int, None] = {}
         self._records = Records(self)
         self._behind: dict[Group, None] = {}  # groups with entries to apply
-        self._timers: list[tuple[float, int]] = []
-        self._alarms: list[tuple[float, int, Group, Hashable]] = []
-        self._alarm_number = 0
+        self.timers = Timers(self.replicas.groups.get)
         self._tick = Tick(now)
         self.replicas.recover()
 
     @property
     def wake_at(self) -> float:
         """When `step` must be called next even if nothing happens, in seconds of the node's clock."""
-        timers, alarms = self._timers, self._alarms
         if self._due or self._moves or self._behind:
             return self.now
-        due = min(self.flows.wake_at, self.liveness.wake_at, self.intake.wake_at)
-        if timers and timers[0][0] < due:
-            due = timers[0][0]
-        return alarms[0][0] if alarms and alarms[0][0] < due else due
+        return min(self.timers.wake_at, self.flows.wake_at, self.liveness.wake_at, self.intake.wake_at)
 
     @property
     def syncing(self) -> bool:
@@ -133,7 +127,7 @@ class Host:
             effects.stop = self.stopped
             return effects
         self.now = self.flows.now = now
-        self._tick, self._due = Tick(now), False
+        self._tick, self._due, self.cycled = Tick(now), False, []
         if self._behind:
             self._catch_up()
         for event in events:
@@ -166,6 +160,7 @@ class Host:
             self.intake.ask_ticks()
             if self._touched:
                 touched, self._touched = self._touched, {}
+                self.cycled += touched
                 for group in touched:
                     if self.replicas.holds(group):
                         group.cycle()
@@ -185,29 +180,18 @@ class Host:
 
     def _clock(self) -> None:
         """Timers of groups, flows and parked requests that are due."""
-        now, timers, alarms = self.now, self._timers, self._alarms
-        while timers and timers[0][0] <= now:
-            group = self.replicas.groups.get(heapq.heappop(timers)[1])
-            if group is not None and group.scheduled <= now:
-                group.scheduled = inf
-                self.touch(group)
-        due = []
-        while alarms and alarms[0][0] <= now:
-            due.append(heapq.heappop(alarms))
-        for _, _, group, token in due:  # what is set meanwhile, for this very moment too, waits for the next step
-            group.ring(token)
-        self.flows.step(now)
+        for group in self.timers.due(self.now):
+            self.touch(group)
+        self.timers.ring(self.now)
+        self.flows.step(self.now)
 
     def _cycled(self, group: Group) -> None:
-        """Later deadlines are looked at when the earlier one comes: a heap without removals."""
+        """A group has cycled: what it waits for, and who waits for it, may be another."""
         if self.settings.leases:
             self.liveness.cycled(group)
         if self.intake.following.awaited:
             self.intake.following.cycled(group)
-        deadline = group.raft.deadline
-        if deadline < group.scheduled:
-            group.scheduled = deadline
-            heapq.heappush(self._timers, (deadline, group.number))
+        self.timers.cycled(group)
 
     def touch(self, group: Group) -> None:
         """Let the group know the time, once a step, and cycle before the step ends."""
@@ -227,8 +211,7 @@ class Host:
 
     def alarm(self, group: Group, token: Hashable, seconds: float) -> None:
         """Wake the token after so many seconds."""
-        self._alarm_number += 1
-        heapq.heappush(self._alarms, (self.now + seconds, self._alarm_number, group, token))
+        self.timers.alarm(self.now + seconds, group, token)
 
     # -- events ----------------------------------------------------------------------------------------------------
 

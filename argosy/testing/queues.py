@@ -51,7 +51,7 @@ KEPT = {
     ),
     **dict.fromkeys(("LeaderMemory._recent", "LeaderMemory._older", "Log.entries"), "bounded, above"),
     "Flows._timers": "what runs behind on every node",
-    "Host._alarms": "those of tokens that were woken meanwhile, for some seconds: placement never quite rests",
+    "Timers._alarms": "those of tokens that were woken meanwhile, for some seconds: placement never quite rests",
     "Intake._services": "a table",
     "WatchedState._rows": "the rows",
     **dict.fromkeys(("WatchedState._at", "WatchedJournal._cuts"), "a number for each group"),
@@ -100,7 +100,7 @@ def waiting(node: Any) -> dict[str, int]:
 
 def _parts(node: Any) -> Iterator[Any]:
     host = node.host
-    yield from (host, host.outbox, host.intake, host.flows, host.liveness, host.replicas, host.snapshots)
+    yield from (host, host.outbox, host.intake, host.flows, host.liveness, host.replicas, host.snapshots, host.timers)
     yield from (node.journal, node.state, host._records, host.liveness._support)
     for group in host.replicas.groups.values():
         machine = group.machine

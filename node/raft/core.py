@@ -209,10 +209,14 @@ class Raft:
         self.changed = True
 
     def become_follower(self) -> None:
-        """Follow in the present term, awake, with a new election timer."""
+        """Follow in the present term, awake, with a new election timer.
+
+        Who knows of no members yet waits once for its split (gate.py), however often it votes meanwhile.
+        """
         assert self.leadership is None, "a leader leaves office first"
         self.role, self.votes, self.asleep = Role.FOLLOWER, None, False
-        self.wait_anew()
+        if self.configuration.voters:
+            self.wait_anew()
 
     def wait_anew(self) -> None:
         """A new random election timer (paper 5.2)."""

@@ -42,7 +42,7 @@ def take_office(raft: "Raft") -> None:
     lead.configure(raft.configuration, first)
     lead.own.match = raft.log.stable
     raft.log.entries.append(Entry(raft.term, int(Kind.NOOP), b""))
-    lead.beat_at = raft.now + raft.settings.heartbeat_seconds
+    lead.beat_at = raft.settings.next_beat(raft.now)
     raft.deadline = lead.beat_at if lead.others else inf
 
 
@@ -84,7 +84,7 @@ def configure(raft: "Raft", lead: Leadership, configuration: Configuration) -> N
     raft.adopt(raft.log.last_index, configuration)
     lead.active_at = raft.now
     if lead.others:
-        raft.deadline = min(raft.deadline, raft.now + raft.settings.heartbeat_seconds)
+        raft.deadline = min(raft.deadline, raft.settings.next_beat(raft.now))
 
 
 def applied(raft: "Raft", lead: Leadership) -> None:

@@ -5,6 +5,8 @@ Owns numbers only; the host fills them from node/config.py. Read next: node/raft
 
 from dataclasses import dataclass
 
+ROUNDING = 1e-6  # of a heartbeat
+
 
 @dataclass(frozen=True, slots=True)
 class RaftSettings:
@@ -35,6 +37,13 @@ class RaftSettings:
         assert self.append_bytes_max > 0, "an append holds at least one byte"
         assert self.in_flight_appends_max > 0, "at least one append is in flight"
         assert self.campaigns_per_second_max > 0, "at least one campaign begins in a second"
+
+    def next_beat(self, now: float) -> float:
+        """When the next heartbeat is due: on a grid of the clock, so that those of all groups of a node leave together.
+
+        It is no later than `heartbeat_seconds` from now; who has just come to a point of the grid goes on to the next.
+        """
+        return (now / self.heartbeat_seconds + ROUNDING) // 1 * self.heartbeat_seconds + self.heartbeat_seconds
 
     @property
     def silent_beats_max(self) -> int:

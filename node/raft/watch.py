@@ -42,7 +42,7 @@ def _beat(raft: "Raft", lead: Leadership) -> None:
     for standing in lead.others:
         standing.silent += 1
     beat(raft, lead)
-    lead.beat_at = raft.deadline = raft.now + raft.settings.heartbeat_seconds
+    lead.beat_at = raft.deadline = raft.settings.next_beat(raft.now)
 
 
 def _unheard(raft: "Raft", lead: Leadership) -> bool:

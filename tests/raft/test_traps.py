@@ -11,6 +11,7 @@ from node.raft.messages import Configuration, Entry, Member, Position, Ready, Ro
 from tests.raft.lone import THREE, apply, elect, hear, kinds, lead, lone, persist, ready
 
 ALONE = Configuration(1, 2, (Member(1, 1),))
+MOMENT = 0.001  # past a point of the grid of heartbeats
 
 
 def entry(term: int, body: bytes = b"new") -> Entry:
@@ -72,7 +73,7 @@ def test_a_leader_whose_disk_stalls_stops() -> None:
     raft = lead(disk_stall_seconds=0.5)
     raft.step(m.Propose([b"x"]))
     for tick in range(1, 20):
-        raft.step(m.Tick(tick / 10))
+        raft.step(m.Tick(tick / 10 + MOMENT))
         for each in (2, 3):
             raft.step(m.Received(each, m.HeartbeatReply(1, 0)))
         said = ready(raft)
@@ -90,7 +91,7 @@ def test_a_leader_that_no_quorum_answers_stops_but_a_pause_of_its_own_is_not_sil
     raft.step(m.Tick(60.0))
     assert raft.role is Role.LEADER
     for tick in range(1, 8):
-        raft.step(m.Tick(60.0 + tick / 10))
+        raft.step(m.Tick(60.0 + tick / 10 + MOMENT))
     assert raft.role is Role.FOLLOWER
 
 
@@ -114,6 +115,32 @@ def test_a_pre_vote_is_refused_with_the_own_term_while_the_leader_lives() -> Non
     hear(raft, 2, m.Heartbeat(3, 0, 0))
     said = hear(raft, 3, m.VoteRequest(3, Position(0, 0), pre=True))
     assert said.messages == [(3, m.VoteReply(3, False, pre=True))]
+
+
+def test_the_heartbeats_of_all_groups_of_a_node_leave_together() -> None:
+    raft, other = lone(), lone()
+    for each, moment in ((raft, 5.03), (other, 5.07)):
+        each.step(m.Tick(moment))
+        elect(each)
+    assert raft.deadline == other.deadline and 5.07 < raft.deadline < 5.1 + MOMENT
+    for beat in range(1, 40):
+        moment = raft.deadline
+        for each in (raft, other):
+            each.step(m.Tick(moment))
+            each.step(m.Received(2, m.HeartbeatReply(each.term, 0)))
+        assert raft.deadline == other.deadline and abs(raft.deadline - moment - 0.1) < MOMENT, f"after beat {beat}"
+
+
+def test_a_newcomer_waits_once_for_its_split_however_often_it_votes() -> None:
+    raft = lone(configuration=NOBODY)
+    until = raft.deadline
+    for term in range(1, 9):
+        raft.step(m.Tick(term / 10))
+        assert kinds(hear(raft, 2, m.VoteRequest(term, Position(0, 0))), m.VoteReply) == [(2, m.VoteReply(term, True))]
+        assert not hear(raft, 2, m.Heartbeat(term, 0, 0)).messages
+    assert raft.deadline == until
+    raft.step(m.Tick(until))
+    assert hear(raft, 2, m.Heartbeat(8, 0, 0)).messages == [(2, m.HeartbeatReply(8, 0))]
 
 
 # -- probes, hints, snapshots ------------------------------------------------------------------------------------

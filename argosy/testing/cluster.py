@@ -4,7 +4,7 @@ Owns `NodeStation` (a host, its simulated disk, its life) and `Cluster` (all nod
 Does not own what a host is made of: `build` makes one. Read next: argosy/testing/simulation.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ DOWN_SECONDS = 1.0  # of a node whose disk broke
 COMPARE_SECONDS = 2.0  # how often all replicas are compared
 
 Build = Callable[["NodeStation"], Any]
+Watch = Callable[["NodeStation", Sequence[Any]], None]
+"""Called after each step of a node, before its effects, with the groups that may have changed in it."""
 
 
 class NodeStation(Station):
@@ -48,6 +50,7 @@ class NodeStation(Station):
         self.stall_seconds = 0.0  # of the next sync of its journal, beside what it takes anyway
         self.cut_short: Callable[[int], int] | None = None  # how many frames of the next step with any still leave
         self.kept: tuple[tuple[int, str], ...] = ()  # group 0's members, as the node's directory on disk keeps them
+        self._granted = -1  # the version of what others have granted, when it was last looked at
         self.journal: WatchedJournal
         self.state: WatchedState
         cluster.world.network.settle_at(self.address, self)
@@ -83,6 +86,7 @@ class NodeStation(Station):
             self.lose()
         else:
             self._require_rot(found=False)
+            self._granted = -1
             self.doomed = False  # what was torn has been written anew, or is needed no more: all was read
             self.start(host)
 
@@ -121,6 +125,20 @@ class NodeStation(Station):
             self.cluster.files.leave(self)
         self.dead = True
         self.cluster.give_up(self)
+
+    def stepped(self) -> None:
+        """Those who watch look at each group that the step may have changed, before anything of it is seen elsewhere.
+
+        Nothing of a replica changes unless it cycles in that step, but for its lease: that also hangs on what other
+        nodes have granted to this one, so all are looked at when a grant has come.
+        """
+        host = self.host
+        granted, groups = host.liveness.table.version, host.replicas.groups
+        changed = groups.values() if granted != self._granted else host.cycled
+        self._granted = granted
+        here = [each for each in changed if groups.get(each.number) is each]
+        for watch in self.cluster.watchers:
+            watch(self, here)
 
     def carry_out(self, effects: Effects) -> None:
         """Frames leave, then the record goes to the disk: the order of node/drivers/engine.py."""
@@ -189,7 +207,7 @@ class Cluster:
         self.orders: dict[str, Callable[[Random], None]] = {}  # name -> what an operator orders, by this chance
         self.give_up: Callable[[NodeStation], None] = _nobody
         self.enlarge: Callable[[], None] = _nothing
-        world.watchers.append(self._stepped)
+        self.watchers: list[Watch] = [self._note_roles]
         world.after(COMPARE_SECONDS, self._compare_again)
 
     def add(self) -> NodeStation:
@@ -247,9 +265,8 @@ class Cluster:
         self.compare()
         self.world.after(COMPARE_SECONDS, self._compare_again)
 
-    def _stepped(self, station: Station) -> None:
-        if isinstance(station, NodeStation):
-            self.safety.note_roles(station.node, station.host.replicas.groups.values())
+    def _note_roles(self, node: NodeStation, groups: Sequence[Any]) -> None:
+        self.safety.note_roles(node.node, groups)
 
 
 def _silent(text: str) -> None:

@@ -2,7 +2,7 @@
 
 Owns link numbers, what is under way, and which ways are blocked. A blocked way holds its frames back: if it opens in
 time they arrive late, else the link dies on both sides, as TCP would have it. Does not own how long a frame takes
-(ways.py), time (the world's `after`) nor who speaks.
+(ways.py), time (the world's) nor who speaks.
 
 Requests, replies and snapshots arrive at most once and in order, as long as their link stands. Raft and support
 frames may be lost, and while `shares` says so they also arrive twice, or late and out of order, also after frames
@@ -14,6 +14,7 @@ newer link takes the older one's place, with all that was under way there. Read 
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -25,6 +26,20 @@ SILENCE_SECONDS = (1.0, 6.0)  # how long a blocked link lives
 LATE_SECONDS = 2.0  # how late a frame out of order comes, at most; most are much earlier
 LOOSE = frozenset((Kind.RAFT, Kind.SUPPORT))
 LOST, TWICE, ASTRAY = "lost", "twice", "astray"  # what may become of a loose frame
+
+
+class World(Protocol):
+    """Time, as the network sees it."""
+
+    now: float
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Run something after so many seconds."""
+        ...
+
+    def at(self, moment: float, act: Callable[[], None]) -> None:
+        """Run something when so many seconds have passed since the beginning."""
+        ...
 
 
 class Station(Protocol):
@@ -69,10 +84,10 @@ class Network:
     3. Between two nodes stands one link: a newer one takes its place.
     """
 
-    def __init__(self, chance: Random, after: Callable[[float, Callable[[], None]], None], now: Callable[[], float]):
+    def __init__(self, chance: Random, world: World) -> None:
         self._chance = chance
-        self._after = after
-        self._now = now
+        self._world = world
+        self._after = world.after
         self._ends: dict[int, End] = {}
         self._links = 0
         self._stations: dict[str, Station] = {}  # by address
@@ -255,28 +270,30 @@ class Network:
         for name in (TWICE, ASTRAY):
             if draw() < shares.get(name, 0.0):
                 self.strays[name] = self.strays.get(name, 0) + 1
-                self._after(self._latency(end) + LATE_SECONDS * draw() ** 3, lambda: self._arrive(end, frame))
+                self._after(self._latency(end) + LATE_SECONDS * draw() ** 3, partial(_arrive, end, frame))
                 return name == ASTRAY
         return False
 
     def _deliver(self, end: End, frame: Frame) -> None:
-        now, seconds = self._now(), self._latency(end)
+        now, seconds = self._world.now, self.ways.seconds(end.least, self._chance)
         if self.slow:
             slow = self.slow.get((end.other.station.name, end.station.name))
             if slow is not None:
                 seconds = slow.seconds(now, seconds, frame.payload)
-        end.due = max(end.due, now + seconds)
-        self._after(end.due - now, lambda: self._arrive(end, frame))
-
-    def _arrive(self, end: End, frame: Frame) -> None:
-        if end.up:
-            end.station.post(frame)
+        due = now + seconds
+        if due > end.due:
+            end.due = due
+        self._world.at(end.due, partial(_arrive, end, frame))
 
     def _at_end(self, end: End, act: Callable[[], None]) -> None:
         """After everything that was sent to this end before."""
-        now = self._now()
-        end.due = max(end.due, now + self._latency(end))
-        self._after(end.due - now, act)
+        end.due = max(end.due, self._world.now + self._latency(end))
+        self._world.at(end.due, act)
 
     def _latency(self, end: End) -> float:
         return self.ways.seconds(end.least, self._chance)
+
+
+def _arrive(end: End, frame: Frame) -> None:
+    if end.up:
+        end.station.post(frame)

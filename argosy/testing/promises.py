@@ -7,11 +7,11 @@ answer ahead of its disk (traps 1), two votes in a term (Raft paper, 5.2), a com
 Read next: argosy/testing/safety.py.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from argosy.testing.cluster import Cluster, NodeStation
 from argosy.testing.linear import Violation
-from argosy.testing.world import Station
 from node.raft.messages import AppendReply, Message, VoteReply, VoteRequest
 from node.raft.quorum import agreed
 
@@ -72,13 +72,15 @@ class Promises:
                 f"{station} votes in group {group.number} for replicas {first} and {candidate} in term {term}"
             )
 
-    def stepped(self, station: Station) -> None:
-        """Look at what this node leads."""
-        if not isinstance(station, NodeStation):
-            return
+    def stepped(self, station: NodeStation, groups: Sequence[Any]) -> None:
+        """Look at what this node leads among these.
+
+        What was looked at when it last changed need not be looked at again: a lease that is in nobody's way when it
+        begins ends by itself, and whoever would begin one beside it is looked at then.
+        """
         host, commits, holders = station.host, self._commits, self._holders
-        for number, group in host.replicas.groups.items():
-            raft = group.raft
+        for group in groups:
+            raft, number = group.raft, group.number
             if raft.leadership is None:
                 continue
             known = commits.get(number)  # in the open: every step of every node passes here

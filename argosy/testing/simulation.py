@@ -116,7 +116,7 @@ class Simulation:
         self.seconds = seconds
         self.cluster = Cluster(self.world, self._build)
         self.promises = Promises(self.cluster, leases=not wild_clocks)
-        self.world.watchers.append(self.promises.stepped)
+        self.cluster.watchers.append(self.promises.stepped)
         self.cluster.orders = self._orders()
         self.settings = _settings(chance, told, seed)
         for _ in range(nodes or chance.choice((3, 3, 4, 5))):

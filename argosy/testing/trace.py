@@ -9,7 +9,7 @@ read. Does not own what happens. Read next: argosy/testing/simulation.py.
     12.3600 n3 g7 follower t4 ⇨ candidate t5
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -39,8 +39,8 @@ def trace(simulation: Simulation, write: Callable[[str], None], frames: bool = T
         for line in _lines(frame):
             note(f"{source.name} → {target.name} {line}")
 
-    def look(station: Any) -> None:
-        for group in station.host.replicas.groups.values() if isinstance(station, NodeStation) else ():
+    def look(station: NodeStation, groups: Sequence[Any]) -> None:
+        for group in groups:
             role = f"{Role(group.raft.role).name.lower()} t{group.raft.term}"
             before = roles.get((station.name, group.number), "new")
             if role != before:
@@ -48,7 +48,7 @@ def trace(simulation: Simulation, write: Callable[[str], None], frames: bool = T
                 note(f"{station.name} g{group.number} {before} ⇨ {role}")
 
     simulation.cluster.note = note
-    world.watchers.insert(0, look)
+    simulation.cluster.watchers.insert(0, look)
     if frames:
         world.network.watch = watch
 

@@ -43,6 +43,8 @@ class Station:
         self._rate = 1 + chance.uniform(-world.rate_error, world.rate_error)
         self._free_at = 0.0  # busy with a step, or paused, until then
         self._due = float("inf")  # when the next step is planned
+        self._wake_at = float("inf")  # what the port said after its last step
+        self._turn = self._step  # bound once: each plan has it
 
     def __str__(self) -> str:
         return self.name
@@ -61,6 +63,9 @@ class Station:
         """What it says in a handshake."""
         raise NotImplementedError
 
+    def stepped(self) -> None:
+        """It has taken a step, whose effects are still to come."""
+
     def carry_out(self, effects: Effects) -> None:
         """Do what a step asked for."""
         network = self.world.network
@@ -78,7 +83,7 @@ class Station:
         self.port = port
         self._inbox = []
         self._free_at = self.world.now
-        self._due = float("inf")
+        self._due = self._wake_at = float("inf")
         self.ask()
 
     def stop(self, silent: bool = False) -> None:
@@ -96,8 +101,8 @@ class Station:
         """From now on its clock runs at this rate; it goes on from where it is."""
         self._offset += (self._rate - rate) * self.world.now
         self._rate = rate
-        if self.port is not None and self.port.wake_at < float("inf"):
-            self.plan(max(self._free_at, self.world.now + self._until(self.port.wake_at)))
+        if self.port is not None:
+            self._plan_wake()
 
     def later(self, seconds: float, act: Callable[[], Any]) -> None:
         """After so many seconds of the world: what `act` returns, if anything, is an event here, unless this start
@@ -130,36 +135,38 @@ class Station:
             moment = world.now
         if moment < self._due:
             self._due = moment
-            start = self.starts
-            world.after(moment - world.now, lambda: self._step(moment, start))
+            world.at(moment, self._turn)
 
-    def _step(self, moment: float, start: int) -> None:
-        """In the open, since most of a run's time passes below this: `wake_at` is read once before and once after."""
+    def _plan_wake(self) -> None:
+        """Step it when its clock shows what the port waits for; what rounding leaves over counts as nothing."""
+        wake_at, now = self._wake_at, self.world.now
+        if wake_at < float("inf"):
+            left = (wake_at - self._offset) / self._rate - now
+            self.plan(max(self._free_at, now + left if left > ROUNDING_SECONDS else now))
+
+    def _step(self) -> None:
+        """A plan has come. One that an earlier plan was put before, or of a start that has ended, is due no more."""
         port, world = self.port, self.world
-        if port is None or start != self.starts or moment != self._due:
+        now = world.now
+        if port is None or now != self._due:
             return
         self._due = float("inf")
-        if self._free_at > world.now:
+        if self._free_at > now:
             self.plan(self._free_at)
             return
-        clock, wake_at = self.clock, port.wake_at
+        clock, wake_at = self._offset + self._rate * now, self._wake_at
         near = wake_at - clock < ROUNDING_SECONDS
         if near or self._inbox or self._asked:
             self._asked = False
             events, self._inbox = self._inbox, []
             self.steps += 1
-            self._free_at = world.now + STEP_SECONDS
+            self._free_at = now + STEP_SECONDS
             effects = port.step(max(clock, wake_at) if near else clock, events)
-            world.stepped(self)
+            self.stepped()
             self.carry_out(effects)
-            wake_at = port.wake_at
-        if self.port is port and wake_at < float("inf"):
-            self.plan(max(self._free_at, world.now + self._until(wake_at)))
-
-    def _until(self, wake_at: float) -> float:
-        """Seconds of the world until its clock shows this; what rounding leaves over counts as nothing."""
-        left = (wake_at - self.clock) / self._rate
-        return left if left > ROUNDING_SECONDS else 0.0
+            self._wake_at = port.wake_at
+        if self.port is port:
+            self._plan_wake()
 
 
 class World:
@@ -173,20 +180,18 @@ class World:
         self.chance = Random(seed)
         self.rate_error = Random(f"clocks of {seed}").choice((CLOCK_RATE_ERROR,) * 3 + (CLOCK_RATE_ERROR_LARGE,))
         self.now = 0.0
-        self.network = Network(Random(self.chance.random()), self.after, lambda: self.now)
-        self.watchers: list[Callable[[Station], None]] = []  # called after each step, before its effects
+        self.network = Network(Random(self.chance.random()), self)
         self._plans: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Run something after so many seconds."""
-        self._planned += 1
-        heapq.heappush(self._plans, (self.now + seconds, self._planned, act))
+        self.at(self.now + seconds, act)
 
-    def stepped(self, station: Station) -> None:
-        """A station has taken a step."""
-        for watch in self.watchers:
-            watch(station)
+    def at(self, moment: float, act: Callable[[], None]) -> None:
+        """Run something when so many seconds have passed since the beginning."""
+        self._planned += 1
+        heapq.heappush(self._plans, (moment, self._planned, act))
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
         """Let so much time pass, or less if `until` comes true; False if it was wanted and did not."""

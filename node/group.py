@@ -232,22 +232,22 @@ class Group(Lazily):
 
     def cycle(self) -> None:
         """All that the core wants done, until it wants nothing more."""
-        while True:
-            self._roles()
-            if self.proposals:
-                self._propose()
-            if self.reading:
-                self._ask_round()
-            ready = self.raft.ready()
-            if ready is None:
-                break
-            self._roles()
-            self._carry_out(ready)
+        ready = self._wanted()
+        while ready is not None and self._carry_out(ready):
+            ready = self._wanted()
         if self.leading and self.machine is not None:
             for flow in self.machine.duties(self.node.now):
                 self.node.start(flow)
         if self.raft.asleep:
             self.drop_empty()
+
+    def _wanted(self) -> Ready | None:
+        self._roles()
+        if self.proposals:
+            self._propose()
+        if self.reading:
+            self._ask_round()
+        return self.raft.ready()
 
     def _propose(self) -> None:
         rows, self.proposals = self.proposals, []
@@ -256,13 +256,11 @@ class Group(Lazily):
                 self.node.reply(request, self.not_leader())
             return
         self.gathers_until = self.node.now + GATHER_SECONDS
-        index = self.raft.last.index
-        made = entries(rows)
+        made, first = entries(rows), self.raft.last.index + 1
         self.raft.step(Propose([body for body, _ in made]))
-        for _, request in made:
-            index += 1
+        for index, (_, request) in enumerate(made, first):
             self.waiting[index] = request
-        assert index == self.raft.last.index, "the core appended all or nothing"
+        assert first + len(made) == self.raft.last.index + 1, "the core appended all or nothing"
 
     def _ask_round(self) -> None:
         rows, self.reading = self.reading, []
@@ -307,9 +305,11 @@ class Group(Lazily):
         for request in unproposed:
             self.node.reply(request, self.not_leader())
 
-    def _carry_out(self, ready: Ready) -> None:
+    def _carry_out(self, ready: Ready) -> bool:
+        """Do it; whether it can have given the core more to do: to write and to send cannot, it hears of that later."""
         node = self.node
-        if ready.hard is not None or ready.entries or ready.base is not None:
+        self._roles()
+        if ready.hard is not None:  # with every change of the log there is one
             change = GroupRecord(self.number, ready.hard, ready.first, ready.entries, ready.base)
             node.persist(self, change, ready.promises)
         elif ready.promises:
@@ -322,19 +322,20 @@ class Group(Lazily):
                 self.apply()
             else:
                 node.apply_soon(self)
-        if ready.rounds or ready.dropped or ready.snapshots or ready.restore is not None:
-            self.apply()  # each of these looks at the rows
+        if not (ready.rounds or ready.dropped or ready.snapshots or ready.restore is not None):
+            return bool(ready.committed or self.proposals or self.reading)
+        self.apply()  # each of these looks at the rows
         for token, index in ready.rounds:
             assert index <= self.raft.applied, "a round is handed out when its index is applied"
             for request in self.rounds.pop(token, ()):
                 self._read(request)
-        for token in ready.dropped:
-            for request in self.rounds.pop(token, ()):
-                node.reply(request, self.not_leader())
+        for request in chain(*(self.rounds.pop(token, ()) for token in ready.dropped)):
+            node.reply(request, self.not_leader())
         for follower in ready.snapshots:
             node.send_snapshot(self, follower)
         if ready.restore is not None:
             node.take_snapshot(self, ready)
+        return True
 
     # -- applying ----------------------------------------------------------------------------------------------------
 
@@ -347,8 +348,7 @@ class Group(Lazily):
     def _apply(self, first: int, entries: Sequence[Entry]) -> None:
         machine, waiting = self.machine, self.waiting
         assert machine is not None, "a replica applies only after its first snapshot"
-        index = first
-        configured = False
+        index, configured = first, False
         for entry in entries:
             if entry.kind == Kind.COMMAND:
                 request = waiting.pop(index, None) if waiting else None

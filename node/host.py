@@ -161,11 +161,12 @@ class Host:
             if self._touched:
                 touched, self._touched = self._touched, {}
                 self.cycled += touched
+                groups = self.replicas.groups
                 for group in touched:
-                    if self.replicas.holds(group):
+                    if groups.get(group.number) is group:
                         group.cycle()
-                    if self.replicas.holds(group):  # its own cycle may have removed it
-                        self._cycled(group)
+                        if groups.get(group.number) is group:  # its own cycle may have removed it
+                            self._cycled(group)
             elif not self._inbox and not self._moves:
                 return
         raise AssertionError("a step does not come to rest: a flow or a group wakes itself without waiting")

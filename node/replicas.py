@@ -251,7 +251,6 @@ class Replicas:
             least = index - min(LOG_KEPT_ENTRIES, group.raft.log.within(index, LOG_KEPT_BYTES))
             kept = min([index, *(max(each.match, least) for each in group.raft.status().progress)])
         if kept > group.raft.log.base.index:
-            self._host.touch(group)
             group.raft.step(Compact(kept))
             self._journal.cut(number, group.raft.log.base.index)
 

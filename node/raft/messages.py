@@ -191,16 +191,17 @@ Message = (
 
 
 # -- other inputs ---------------------------------------------------------------------------------------------------
+# Those of every step are not frozen: that would make each take three times as long.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tick:
     """Time is now (seconds of the node's clock)."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """A message from another replica of this group."""
 
@@ -208,7 +209,7 @@ class Received:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Propose:
     """Append these to the leader's log. Only while `accepts_proposals`."""
 
@@ -228,7 +229,7 @@ class Change:
     learners: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Persisted:
     """The own journal durably holds the log up to `index`, whose entry there had this term; and the hard state."""
 
@@ -236,7 +237,7 @@ class Persisted:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AppliedTo:
     """The machine has applied up to this index."""
 
@@ -302,7 +303,7 @@ class NotRestored:
     """What was offered is not taken: rows are missing, or somebody else's span overlaps. It is offered again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Compact:
     """Entries up to here may go: the state holds them durably."""
 

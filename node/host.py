@@ -285,6 +285,7 @@ class Host:
 
     def _on_synced(self, event: Synced, _: Effects) -> None:
         self._records.synced(event.sequence)
+        self.replicas.synced(event.sequence)
         self.intake.answered()
 
     def _on_flushed(self, event: Flushed, _: Effects) -> None:
@@ -363,9 +364,9 @@ class Host:
         """A leader offers the snapshot whose rows have come."""
         self.snapshots.take_offer(group, ready)
 
-    def forget(self, number: int) -> None:
-        """A group's rows are gone, durably: its log counts for nothing."""
-        self._records.forget(number)
+    def forget(self, number: int) -> int:
+        """A group's rows are gone, durably: its log counts for nothing. The number of the record that says so."""
+        return self._records.forget(number)
 
     def removed(self, group: Group) -> None:
         """The applied configuration does not name this replica any more."""

@@ -83,6 +83,7 @@ class Records:
         last = group.raft.last
         pending.append((group, Persisted(last.term, last.index), promises))
 
-    def forget(self, number: int) -> None:
-        """The group's log counts for nothing."""
+    def forget(self, number: int) -> int:
+        """The group's log counts for nothing; the number of the record that says so."""
         self._record.groups.append(GroupRecord(number, gone=True))
+        return self._next

@@ -53,7 +53,9 @@ class Replicas:
     1. `gone` maps a group to the replica id below which nothing is created any more.
     2. `_unmarked` are logs whose group's mark was not durable when the node died: what they promised, and hold, is
        taken up by the replica that is made again (traps 1).
-    3. A log is forgotten only after the tombstone is durable; until then (`_going`) its group is not made again.
+    3. A log is forgotten only after the tombstone is durable, and until that is durable too its group is not made again
+       (`_going`: group -> the record of the journal that forgets it, 0 before there is one): a new replica's mark
+       beside the log of the old one would not belong together.
     """
 
     def __init__(self, host: "Host", journal: JournalPort, state: StatePort, chance: Callable[[], float]) -> None:
@@ -66,7 +68,7 @@ class Replicas:
         self.groups: dict[int, Group] = {}
         self.gone: dict[int, int] = {}
         self._spaces: tuple[Space, ...] = ()
-        self._going: dict[int, None] = {}
+        self._going: dict[int, int] = {}
         self._unmarked: dict[int, Recovered] = {}
 
     def holds(self, group: Group) -> bool:
@@ -83,7 +85,7 @@ class Replicas:
             if mark.startswith(TOMBSTONE):
                 self.gone[number] = int.from_bytes(mark[len(TOMBSTONE) :])
                 if logs.pop(number, None) is not None:
-                    self._host.forget(number)
+                    self._going[number] = self._host.forget(number)
                 continue
             log = logs.pop(number, Recovered())
             if applied == 0 and log.base == FIRST:
@@ -233,16 +235,21 @@ class Replicas:
         del self.groups[number]
         self._host.stir(number)
         self.gone[number] = replica + 1
-        self._going[number] = None
+        self._going[number] = 0
         self._host.liveness.gone(number)
         return TOMBSTONE + (replica + 1).to_bytes(8)
+
+    def synced(self, upto: int) -> None:
+        """The journal holds all records up to this one: what they forget is forgotten."""
+        if self._going:
+            for number in [number for number, record in self._going.items() if 0 < record <= upto]:
+                del self._going[number]
 
     def flushed(self, number: int, index: int) -> None:
         """The state holds a group durably up to here: its log may be cut, but for what followers still need."""
         group = self.groups.get(number)
         if index == 0 and number in self._going:  # the tombstone is durable, so the log may go after it
-            del self._going[number]
-            self._host.forget(number)
+            self._going[number] = self._host.forget(number)
         if group is None or index <= group.flushed:
             return
         group.flushed = index

@@ -98,9 +98,9 @@ class NodeStation(Station):
         return WatchedJournal(*watched, self._sync_delay), WatchedState(*watched, flush)
 
     def _require_rot(self, found: bool) -> None:
-        """Of real files: one that is torn has a changed bit, and one that has is found torn."""
-        if self.cluster.files is not None and found != self.doomed:
-            raise Violation(f"the files of {self.name} are {'torn' if found else 'found whole, and they are not'}")
+        """A disk that is torn has a changed bit; of real files, one that has is found torn."""
+        if found != self.doomed and (found or self.cluster.files is not None):
+            raise Violation(f"the disk of {self.name} is {'torn' if found else 'found whole, and it is not'}")
 
     def rot(self, pick: Callable[[int], int]) -> str:
         """Flip a bit of what is stored; what was hit. Real files are read while they change, so the node is stopped."""

@@ -14,7 +14,7 @@ from node.ports import Assembly, Dumped, Flushed, Frame, Hello, Identity, Kind, 
 from node.raft.membership import encode_configuration
 from node.raft.messages import Append, AppendReply, AskLeader, Campaign, Configuration, Entry, Member, Position, Stopped
 from node.raft.messages import Kind as EntryKind
-from node.replicas import FIRST
+from node.replicas import FIRST, TOMBSTONE
 
 TWO = Configuration(1, 3, (Member(1, 1), Member(2, 2)))
 GROUP, LINK = 5, 11
@@ -79,10 +79,12 @@ class Routes:
 class Node:
     """Node 2, with the leader's node at the other end of `LINK`. Time stands still unless `now` is moved."""
 
-    def __init__(self, leases: bool = False, settings: Settings | None = None, **logs: Recovered) -> None:
+    def __init__(
+        self, leases: bool = False, settings: Settings | None = None, mark: Any = None, **logs: Recovered
+    ) -> None:
         disk = Disk()
         disk.logs.update({int(number[1:]): log for number, log in logs.items()})
-        disk.marks[GROUP] = (1, encode_mark(2, TWO, b"echo", FIRST))
+        disk.marks[GROUP] = mark or (1, encode_mark(2, TWO, b"echo", FIRST))
         later = lambda seconds, act: None  # noqa: E731  (the test answers for the disks)
         self.state = MemoryState(disk, later, lambda: 0.0)
         assembly = Assembly(Echo, {}, lambda count: iter(()), Routes())  # type: ignore[arg-type]
@@ -163,12 +165,43 @@ def test_a_log_is_forgotten_only_when_the_tombstone_is_durable():
 def test_a_removed_replica_is_not_made_again_by_a_late_message():
     node = Node()
     node.host.replicas.drop(GROUP, 2)
-    node.step(Flushed(((GROUP, 0),)))
+    record = node.step(Flushed(((GROUP, 0),))).record
+    node.step(Synced(record.sequence))
     node.append(Position(1, 1))
     assert GROUP not in node.host.replicas.groups
-    body = encode(Append(1, Position(1, 1), (), 1))
-    node.step(Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, body),)))
+    node.step(named_anew())
     assert node.host.replicas.groups[GROUP].replica == 3, "the next replica id is a new member"
+
+
+def named_anew() -> Frame:
+    """A message to the next replica of the group here."""
+    return Frame(LINK, Kind.RAFT, ((GROUP, 1, 3, encode(Append(1, Position(1, 1), (), 1))),))
+
+
+def test_a_replica_is_not_made_anew_before_the_log_of_the_old_one_is_durably_forgotten():
+    node = Node()
+    node.host.replicas.drop(GROUP, 2)
+    record = node.step(Flushed(((GROUP, 0),))).record
+    node.step(named_anew())
+    assert GROUP not in node.host.replicas.groups, "else a mark that knows nothing may stand beside the old log"
+    node.step(Synced(record.sequence - 1))
+    node.step(named_anew())
+    assert GROUP not in node.host.replicas.groups
+    node.step(Synced(record.sequence))
+    node.step(named_anew())
+    assert node.host.replicas.groups[GROUP].replica == 3
+
+
+def test_neither_is_one_whose_node_died_between_the_tombstone_and_the_forgetting():
+    log = Recovered((1, 0, 1), (1, 1), [Entry(1, EntryKind.COMMAND, b"x")])
+    node = Node(mark=(0, TOMBSTONE + (3).to_bytes(8)), g5=log)
+    record = node.first.record
+    assert [(each.group, each.gone) for each in record.groups] == [(GROUP, True)]
+    node.step(named_anew())
+    assert GROUP not in node.host.replicas.groups
+    node.step(Synced(record.sequence))
+    node.step(named_anew())
+    assert node.host.replicas.groups[GROUP].replica == 3
 
 
 def test_who_asks_a_replica_that_has_left_hears_that_it_does_not_lead():

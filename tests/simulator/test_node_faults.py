@@ -7,6 +7,7 @@ import pytest
 
 from argosy.testing import disk_faults, node_faults
 from argosy.testing.cluster import NodeStation
+from argosy.testing.linear import Violation
 from argosy.testing.simulation import Simulation
 from argosy.testing.world import CLOCK_RATE_ERROR_LARGE
 from node.messages import Done
@@ -134,6 +135,18 @@ def test_what_was_torn_and_is_written_anew_dooms_nobody(formed: Formed) -> None:
     assert (node.up, node.doomed) == (True, False)
 
 
+def test_a_disk_in_which_nothing_has_changed_is_not_found_torn(formed: Formed) -> None:
+    node = formed.cluster.nodes[0]
+    node.crash()
+    index, mark = node.disk.marks[RANGE]
+    node.disk.marks[RANGE] = (
+        index + 1_000_000,
+        mark,
+    )  # as if the node itself had written what does not belong together
+    with pytest.raises(Violation, match="is torn"):
+        node.restart()
+
+
 def test_nobody_is_lost_while_another_node_is_down_or_alone_knows_a_group(formed: Formed) -> None:
     one, two, _ = formed.cluster.nodes
     assert formed.cluster.may_lose(one, 2)
@@ -188,6 +201,7 @@ def test_rot_that_a_dump_finds_ends_the_node(formed: Formed) -> None:
     node = formed.leader()
     values = [row for row in node.disk.row_sums if row[0].startswith(b"\x10")]
     node.disk.row_sums[values[0]] ^= 1
+    node.doomed = True
     first, last = node.host.replicas.groups[RANGE].machine.span()
     node.state.dump(99, RANGE, first, last)
     formed.world.run(5.0)

@@ -55,12 +55,14 @@ class Liveness:
         host = self._host
         if host.now >= self._support.wake_at:
             self._support.tick(host.now)
-        ready = self._support.ready()
-        for each in ready.inputs:
-            self._tell(each)
-        self._tell_on()
-        for node, message in ready.messages:
-            host.outbox.support(node, encode(message), host.now)
+        if self._support.has_more:
+            ready = self._support.ready()
+            for each in ready.inputs:
+                self._tell(each)
+            for node, message in ready.messages:
+                host.outbox.support(node, encode(message), host.now)
+        if self._telling:
+            self._tell_on()
 
     def _tell(self, event: SupportInput) -> None:
         """Have the groups that an event concerns told of it; group 0 is told now."""

@@ -29,6 +29,10 @@ class Outbox:
         self._replies: dict[int, list[tuple[int, bytes]]] = {}
         self._requests: dict[int, list[tuple[int, int, int, bytes]]] = {}
         self._support: dict[int, list[bytes]] = {}
+        self._frames: tuple[tuple[int, dict[int, list[Any]]], ...] = (
+            (Kind.SUPPORT, self._support), (Kind.RAFT, self._raft),
+            (Kind.REQUESTS, self._requests), (Kind.REPLIES, self._replies),
+        )  # fmt: skip
         self._snapshots: list[tuple[int, Any]] = []
         self._waiting: dict[int, list[tuple[int, int, int, bytes]]] = {}
         self._dials: list[tuple[int, str]] = []
@@ -113,16 +117,13 @@ class Outbox:
     def empty_into(self, effects: Effects) -> None:
         """Everything gathered becomes frames. Snapshot chunks go before the Raft message that offers them."""
         sends = effects.sends
-        for link, payload in self._snapshots:
-            sends.append((link, Kind.SNAPSHOT, payload))
-        self._snapshots = []
-        for kind, rows in (
-            (Kind.SUPPORT, self._support), (Kind.RAFT, self._raft),
-            (Kind.REQUESTS, self._requests), (Kind.REPLIES, self._replies),
-        ):  # fmt: skip
+        if self._snapshots:
+            for link, payload in self._snapshots:
+                sends.append((link, Kind.SNAPSHOT, payload))
+            self._snapshots = []
+        for kind, rows in self._frames:
             if rows:
                 for link, gathered in rows.items():
                     sends.append((link, kind, tuple(gathered)))
                 rows.clear()
-        effects.dials += self._dials
-        self._dials = []
+        effects.dials, self._dials = self._dials, []

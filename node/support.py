@@ -178,7 +178,7 @@ class Support:
         self._asked: tuple[int, ...] = ()
         self._ask_at = now
         self._ticked = now
-        self._due = float("inf")
+        self.wake_at = float("inf")  # when `tick` is due; infinity if nobody is asked and no promise runs
         self._stretches = 0
         self._questions = 0
         self._ready = SupportReady()
@@ -187,12 +187,12 @@ class Support:
         """The nodes with which this one shares groups: those are asked."""
         self._asked = tuple(sorted(set(nodes) - {self.node}))
         if self._asked:
-            self._due = min(self._due, self._ask_at)
+            self.wake_at = min(self.wake_at, self._ask_at)
 
     @property
-    def wake_at(self) -> float:
-        """When `tick` is due; infinity if nobody is asked and no promise runs."""
-        return self._due
+    def has_more(self) -> bool:
+        """Whether there is something to be done."""
+        return bool(self._ready.messages or self._ready.inputs)
 
     def hold(self, node: int, held: bool) -> None:
         """Begin no new stretch with this node while not all groups have been told of the lapse (P2)."""
@@ -212,9 +212,9 @@ class Support:
             for node in self._asked:
                 self._ask(node, now)
         if paused:  # what came meanwhile may not all be taken in yet
-            self._due = now + MOMENT_SECONDS
+            self.wake_at = now + MOMENT_SECONDS
             return
-        self._due = self._ask_at if self._asked else float("inf")
+        self.wake_at = self._ask_at if self._asked else float("inf")
         for node, partner in self._partners.items():
             if partner.promised and partner.promised_until <= now:
                 self._lapse(node, partner, now)
@@ -223,7 +223,7 @@ class Support:
                 self._ready.inputs.append(Unsupported(node))
             for runs, until in ((partner.promised, partner.promised_until), (partner.granted, partner.granted_until)):
                 if runs:
-                    self._due = min(self._due, until)
+                    self.wake_at = min(self.wake_at, until)
 
     def take(self, source: int, message: SupportMessage, now: float) -> None:
         """A message of another node's support has come."""
@@ -263,7 +263,7 @@ class Support:
             partner.promised = True
             self._table.promised[source] = partner.stretch
         partner.promised_until = now + self._seconds
-        self._due = min(self._due, partner.promised_until)
+        self.wake_at = min(self.wake_at, partner.promised_until)
         self._send(source, Grant(ask.life, ask.stamp, partner.stretch))
 
     def _heard_lately(self, ask: Ask, now: float) -> bool:
@@ -297,7 +297,7 @@ class Support:
         fresh = not partner.granted or partner.granted_until <= now or grant.stretch != partner.granted_stretch
         partner.granted_until = until if fresh else max(until, partner.granted_until)
         partner.granted, partner.granted_stretch = True, grant.stretch
-        self._due = min(self._due, until)
+        self.wake_at = min(self.wake_at, until)
         self._table.grant(source, grant.stretch, until)
         if fresh:
             self._ready.inputs.append(Supported(source, grant.stretch, until))

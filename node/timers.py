@@ -69,8 +69,8 @@ class Timers:
 
     def ring(self, now: float) -> None:
         """Wake what is due. What is set meanwhile, for this very moment too, waits for the next step."""
-        due = []
-        while self._alarms and self._alarms[0][0] <= now:
-            due.append(heapq.heappop(self._alarms))
+        due, alarms = [], self._alarms
+        while alarms and alarms[0][0] <= now:
+            due.append(heapq.heappop(alarms))
         for _, _, group, token in due:
             group.ring(token)

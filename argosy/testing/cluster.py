@@ -135,6 +135,8 @@ class NodeStation(Station):
         host = self.host
         granted, groups = host.liveness.table.version, host.replicas.groups
         changed = groups.values() if granted != self._granted else host.cycled
+        if not changed:
+            return
         self._granted = granted
         here = [each for each in changed if groups.get(each.number) is each]
         for watch in self.cluster.watchers:

@@ -9,9 +9,9 @@ from itertools import chain
 from math import inf
 from typing import Any, ClassVar
 
-from node.config import GATHER_SECONDS, PARKED_REQUESTS_MAX, REQUEST_SECONDS
+from node.config import PARKED_REQUESTS_MAX, REQUEST_SECONDS
 from node.holder import Holder
-from node.joining import Admitted, entries, outcomes
+from node.joining import Admitted, Company, entries, outcomes
 from node.lazily import Lazily
 from node.machine import Answer, Applied, Machine, Permit, Proposal, Request, StartGroup, Wait
 from node.mark import encode_mark
@@ -47,7 +47,7 @@ class Group(Lazily):
     """
 
     __slots__ = (
-        "alarms", "backlog", "behind", "configuration", "crowd", "flushed", "gathers_until", "leading", "machine",
+        "alarms", "backlog", "behind", "company", "configuration", "crowd", "flushed", "leading", "machine",
         "machine_mark", "marked", "node", "nodes", "number", "ordered", "parked", "proposals", "raft", "reading",
         "replica", "restoring", "round", "rounds", "scheduled", "sequence", "waiting",
     )  # fmt: skip
@@ -81,7 +81,7 @@ class Group(Lazily):
         self.scheduled = inf
         self.round, self.restoring = 0, False
         self.crowd = 0  # how many are parked
-        self.gathers_until = -inf
+        self.company: Company | None = None
         if machine is not None:
             machine.configuration = self.configuration
 
@@ -97,11 +97,6 @@ class Group(Lazily):
     def follows(self) -> bool:
         """Whether requests are sent elsewhere."""
         return self.raft.role != Role.LEADER or self.machine is None
-
-    @property
-    def gathering(self) -> bool:
-        """Whether commands had better wait for those before them, so that they share an entry and its way."""
-        return self.node.now < self.gathers_until and bool(self.waiting)
 
     def not_leader(self) -> NotLeader:
         """The reply of a replica that does not lead, with whom it follows."""
@@ -239,6 +234,7 @@ class Group(Lazily):
             for flow in self.machine.duties(self.node.now):
                 self.node.start(flow)
         if self.raft.asleep:
+            self.company = None
             self.drop_empty()
 
     def _wanted(self) -> Ready | None:
@@ -255,7 +251,7 @@ class Group(Lazily):
             for _, request in rows:  # never proposed: definite
                 self.node.reply(request, self.not_leader())
             return
-        self.gathers_until = self.node.now + GATHER_SECONDS
+        self.company = Company(self.node.now)
         made, first = entries(rows), self.raft.last.index + 1
         self.raft.step(Propose([body for body, _ in made]))
         for index, (_, request) in enumerate(made, first):
@@ -291,6 +287,7 @@ class Group(Lazily):
             assert self.machine is not None, "who led has a machine"
             self.leading = 0
             self.machine.follow()
+        self.company = None
         self.waiting.clear()
         self.ordered.clear()
         rounds, parked, self.rounds, self.parked, self.crowd = self.rounds, self.parked, {}, {}, 0
@@ -364,6 +361,8 @@ class Group(Lazily):
                 if request is not None:
                     for each, outcome in outcomes(request, applied):
                         self._answer(each, outcome)
+                    if self.company is not None:
+                        self.company.answered(request, self.node.now, self.node.steps)
                 for token in applied.wakes:
                     self.wake(token)
             elif entry.kind == Kind.CONFIGURATION:

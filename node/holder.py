@@ -21,6 +21,7 @@ class Holder(Protocol):
     """What a group needs of its host."""
 
     now: float
+    steps: int
     state: StatePort
     settings: Settings
 

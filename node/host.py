@@ -47,6 +47,7 @@ from node.snapshots import Snapshots
 from node.timers import Timers
 
 STEP_ROUNDS_MAX = 10_000
+Move = tuple[Callable[..., None], Any, Any]
 
 
 class Host:
@@ -71,7 +72,7 @@ class Host:
         self.state = state
         self.assembly = assembly
         self.settings = settings
-        self.now = now
+        self.now, self.steps = now, 0
         self.stopped: str | None = None
         self.left = False  # stopped because the node is of the cluster no more: nothing has failed
         self.outbox = Outbox(assembly.routes.address)
@@ -82,9 +83,7 @@ class Host:
         self.replicas = Replicas(self, journal, state, chance)
         self.snapshots = Snapshots(self, self.replicas, state)
         self._inbox: list[Request] = []
-        self._moves: list[
-            tuple[Callable[..., None], Any, Any]
-        ] = []  # of flows: they never run inside of a group's cycle
+        self._moves: list[Move] = []  # of flows: they never run inside of a group's cycle
         self._due = False  # a flow has sent something since the last step
         self.intake = Intake(self, assembly.services, assembly.ticks)
         self._touched: dict[Group, None] = {}
@@ -127,6 +126,7 @@ class Host:
             effects.stop = self.stopped
             return effects
         self.now = self.flows.now = now
+        self.steps += 1
         self._tick, self._due, self.cycled = Tick(now), False, []
         if self._behind:
             self._catch_up()

@@ -34,9 +34,9 @@ class Intake:
     """The requests of one node that have not reached their group yet.
 
     1. `_ticking` is emptied once in each round of a step: one question for all that came before it (O3, C2a).
-    2. While the journal syncs, or the commands before them in their group are not applied, commands gather in `_held`,
-       by group: the next record, entry, Append and tick then serve all of them. They wait for no more than
-       GATHER_SECONDS beyond the journal. Nothing of them has been looked at before, so nothing can be out of date (L4).
+    2. While the journal syncs, or there is company to wait for (node/joining.py), commands gather in `_held`, by group:
+       the next record, entry, Append and tick then serve all of them. Who comes while others are held joins them.
+       Nothing of them has been looked at before, so nothing can be out of date (L4).
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Intake:
         if not self._held or self._host.syncing:
             return float("inf")
         groups = self._host.replicas.groups
-        return min([groups[number].gathers_until if number in groups else self._host.now for number in self._held])
+        companies = [groups[number].company if number in groups else None for number in self._held]
+        return min([self._host.now if each is None else each.until for each in companies])
 
     def answered(self) -> None:
         """The journal has answered: the next record is for what is held, even if another one is under way."""
@@ -86,8 +87,12 @@ class Intake:
                 self._host.reply(request, Busy(why))
 
     def _gathers(self, number: int) -> bool:
-        group = self._host.replicas.groups.get(number)
-        return group is not None and group.gathering
+        host = self._host
+        group = host.replicas.groups.get(number)
+        company = None if group is None else group.company
+        if group is None or company is None:
+            return False
+        return company.is_awaited(len(self._held.get(number, ())), bool(group.waiting), host.now, host.steps)
 
     def _let_go(self, number: int) -> list[Request]:
         held = self._held.pop(number)
@@ -99,7 +104,7 @@ class Intake:
         sort = getattr(request.message, "sort", None)
         if sort == "service":
             self._serve(request)
-        elif sort == "command" and (self._host.syncing or self._gathers(request.group)):
+        elif sort == "command" and (self._host.syncing or request.group in self._held or self._gathers(request.group)):
             if self._held_count < INBOX_REQUESTS_MAX:
                 self._held.setdefault(request.group, []).append(request)
                 self._held_count += 1

@@ -1,11 +1,13 @@
 """Requests that share a log entry: what a leader admits in one step need not cost an entry each.
 
-Owns how admitted requests become entries, and how an entry's outcome is given back to its requests. Does not own
-which may share (a machine says so with `Proposal.joins`) nor what the shared bytes are. Read next: node/group.py.
+Owns how admitted requests become entries, how an entry's outcome is given back to its requests, and for how long
+commands wait for company. Does not own which may share (a machine says so with `Proposal.joins`) nor what the shared
+bytes are. Read next: node/group.py.
 """
 
 from collections.abc import Iterable, Sequence
 
+from node.config import COMPANY_SHARE, GATHER_SECONDS
 from node.machine import Applied, Proposal, Request
 
 REQUESTS_MAX = 512  # in one entry
@@ -55,3 +57,42 @@ def outcomes(request: Request, applied: Applied) -> Iterable[tuple[Request, Appl
     if not request.shares:
         return ((request, applied),)
     return zip(request.shares, request.message.outcomes(applied, request.shares), strict=True)
+
+
+class Company:
+    """Whom commands had better wait for before they begin, since the last proposal of their group.
+
+    Those before them, while they are under way. Then the senders of those: who sends one after the other comes again
+    as soon as he is answered, and else would find the others gone, so that two halves take turns for ever.
+
+    1. The wait ends when as many are held as were answered and held, and at `until` in any case.
+    """
+
+    __slots__ = ("_answered", "_answered_at", "_expected", "_since", "_step", "until")
+
+    def __init__(self, now: float) -> None:
+        self.until = now + GATHER_SECONDS
+        self._since = now
+        self._answered = self._expected = 0
+        self._answered_at = now
+        self._step = 0
+
+    def answered(self, request: Request, now: float, step: int) -> None:
+        """The requests of an entry are answered, in this step of the node.
+
+        Only those of a shared entry come again by themselves: what follows other commands goes to other groups too.
+        """
+        self._answered += len(request.shares)
+        self._answered_at = now
+        self._step = step
+
+    def is_awaited(self, held: int, under_way: bool, now: float, step: int) -> bool:
+        """Whether so many held commands are to wait on."""
+        if not under_way and self._answered:
+            if step == self._step:
+                self.until = now
+                return True  # the replies leave at the end of this step: the wait begins with the next one
+            if now < self._answered_at + GATHER_SECONDS:
+                self.until = now + min(GATHER_SECONDS, COMPANY_SHARE * (self._answered_at - self._since))
+            self._expected, self._answered = self._answered + held, 0
+        return now < self.until and (under_way or held < self._expected)

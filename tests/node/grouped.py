@@ -132,7 +132,7 @@ class Keeper:
     """What a group needs of its host. `did` is all that was asked of it, its state and its machine, in order."""
 
     def __init__(self, settings: Settings) -> None:
-        self.now = 0.0
+        self.now, self.steps = 0.0, 0
         self.did: Did = []
         self.state = Rows(self.did)
         self.settings = settings

@@ -185,19 +185,30 @@ def test_a_group_lets_only_so_many_requests_wait_and_none_whose_reply_waits_is_t
     assert stage.places[5] == "parked"
 
 
-def test_a_group_gathers_commands_while_those_before_them_are_under_way_but_not_for_long():
+def test_a_group_knows_since_when_its_commands_are_under_way_and_when_they_were_answered():
     stage = Stage(3).serve()
-    assert not stage.group.gathering
+
+    def is_awaited(held: int = 0) -> bool:
+        company = stage.group.company
+        return company is not None and company.is_awaited(
+            held, bool(stage.group.waiting), stage.keeper.now, stage.keeper.steps
+        )
+
+    assert not is_awaited()
     stage.ask(put(1))
-    assert stage.group.gathering
+    assert is_awaited()
     stage.keeper.now += GATHER_SECONDS
-    assert not stage.group.gathering, "far replicas are not waited for"
+    assert not is_awaited(), "far replicas are not waited for"
     stage.ask(put(2))
-    assert stage.group.gathering
+    assert is_awaited()
     stage.sync()
+    stage.keeper.now += 0.001
     stage.acknowledge(4)
     assert set(stage.replies) == {1, 2}
-    assert not stage.group.gathering
+    stage.keeper.steps += 1
+    assert not is_awaited(), "they shared no entry, so nobody is expected to come again"
+    stage.group.stop()
+    assert stage.group.company is None
 
 
 def test_many_who_wait_for_a_token_have_one_alarm_and_begin_again_once():

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from node import intake as intake_module
-from node.config import REQUEST_SECONDS, Settings
+from node.config import GATHER_SECONDS, REQUEST_SECONDS, Settings
 from node.flow import Flow
 from node.intake import Intake
+from node.joining import Company
 from node.machine import Request
 from node.messages import (
     AskProgress,
@@ -41,8 +42,8 @@ VOTERS = (11, 12, 13)
 class Door:
     """A group as far as the intake sees it: what reached it, in order."""
 
-    follows = gathering = False
-    gathers_until = 0.0
+    company: Company | None = None
+    follows = waiting = False
     leading = 0
 
     def __init__(self, number: int, seen: list[tuple[Any, ...]]) -> None:
@@ -362,15 +363,14 @@ def test_group_0_takes_its_requests_where_it_is():
 
 def test_commands_wait_for_those_before_them_in_their_group_but_not_for_long():
     desk = Desk()
-    desk.groups[5].gathering, desk.groups[5].gathers_until = True, 0.005
+    desk.groups[5].company, desk.groups[5].waiting = Company(0.0), True
     desk.take(command(1), command(2, group=6), request(3))
     assert desk.seen == [("take", 6, 2, 0), ("take", 5, 3, 0)], "another group, and a query"
-    assert desk.intake.wake_at == 0.005
-    assert not desk.intake.release()
-    desk.groups[5].gathering = False
+    assert (desk.intake.wake_at, desk.intake.release()) == (GATHER_SECONDS, False)
+    desk.groups[5].waiting = False
+    desk.take(command(4))  # who comes while others are held joins them
     assert desk.intake.release()
-    assert desk.seen[-1] == ("take", 5, 1, 0)
-    assert desk.intake.wake_at == float("inf")
+    assert desk.seen[2:] == [("take", 5, 1, 0), ("take", 5, 4, 0)]
 
 
 def test_what_is_held_has_a_limit_an_age_and_can_be_refused(monkeypatch):

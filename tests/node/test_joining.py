@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from node.joining import BYTES_MAX, REQUESTS_MAX, entries, outcomes
+from node.config import COMPANY_SHARE, GATHER_SECONDS
+from node.joining import BYTES_MAX, REQUESTS_MAX, Company, entries, outcomes
 from node.machine import Applied, Proposal, Request, Wait
 from node.messages import NotLeader
 from tests.node.grouped import GROUP, Stage, put
@@ -112,3 +113,64 @@ def test_f3_requests_that_would_have_shared_an_entry_are_told_who_leads():
     stage.take(put(1), put(2))
     stage.lose()
     assert stage.replies == dict.fromkeys((1, 2), NotLeader(GROUP, 13, "n13"))
+
+
+# -- company ---------------------------------------------------------------------------------------------------------
+
+
+def shared(count: int) -> Request:
+    request = put(1)
+    request.shares = [put(copy) for copy in range(count)]
+    return request
+
+
+def test_commands_wait_until_the_senders_of_those_before_have_come_again():
+    company = Company(1.0)
+    assert company.is_awaited(5, True, 1.004, 1)
+    company.answered(shared(3), 1.004, 2)
+    assert company.is_awaited(5, False, 1.004, 2), "the replies have not left yet"
+    assert company.until == 1.004, "the next step comes at once"
+    assert company.is_awaited(5, False, 1.005, 3)
+    assert company.is_awaited(7, False, 1.005, 4)
+    assert not company.is_awaited(8, False, 1.005, 5)
+
+
+def test_the_wait_for_company_takes_a_share_of_what_those_before_took_from_when_they_were_told():
+    company = Company(1.0)
+    company.answered(shared(2), 1.004, 2)
+    company.answered(put(2), 1.004, 2)  # what shares nothing is not expected again
+    assert company.is_awaited(0, False, 1.005, 3)
+    assert company.until == 1.005 + COMPANY_SHARE * (1.004 - 1.0)
+    assert company.is_awaited(1, False, 1.0069, 4)
+    assert not company.is_awaited(1, False, 1.0071, 5)
+
+
+def test_nobody_waits_for_long_nor_for_those_who_were_answered_long_ago():
+    company = Company(1.0)
+    assert not company.is_awaited(1, True, 1.0 + GATHER_SECONDS, 1)
+    company.answered(shared(9), 2.0, 2)
+    assert company.is_awaited(1, False, 2.0, 3)
+    assert company.until == 2.0 + GATHER_SECONDS
+    company = Company(1.0)
+    company.answered(shared(9), 1.004, 2)
+    assert not company.is_awaited(1, False, 1.005 + GATHER_SECONDS, 3)
+
+
+def test_who_is_alone_waits_for_nobody():
+    company = Company(1.0)
+    company.answered(shared(1), 1.004, 2)
+    assert company.is_awaited(0, False, 1.005, 3), "it is the one that is waited for"
+    assert not company.is_awaited(1, False, 1.005, 3)
+
+
+def test_a_group_expects_those_again_whom_it_has_answered():
+    stage = joining(1, 2)
+    stage.machine.given[b"+x,+x"] = Applied(["one", "two"])
+    stage.sync()
+    stage.keeper.now += 0.001
+    stage.acknowledge(3)
+    assert set(stage.replies) == {1, 2}
+    company = stage.group.company
+    assert company is not None
+    assert company.is_awaited(1, bool(stage.group.waiting), stage.keeper.now, stage.keeper.steps + 1)
+    assert not company.is_awaited(3, False, stage.keeper.now, stage.keeper.steps + 1)

@@ -24,6 +24,10 @@ class View(Protocol):
         """(tail, value) of every row of this head whose tail is at or after `start`, tails ascending."""
         ...
 
+    def first(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """The first of these rows, or None: most who look at a key want no more."""
+        ...
+
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
         """(head, tail, value) with first <= head < last; heads descend if `reverse`, tails always ascend."""
         ...

@@ -77,6 +77,17 @@ class Reading(Overlay):
             self._met = (head, TAIL_END if first is None else first[0])
         return iter(()) if first is None else chain((first,), found)
 
+    def first(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """The first row of this head, or None."""
+        newest = self._newest
+        tails, bound = newest.tails.get(head), newest.below.get(head)
+        if tails is not None and bound is not None:
+            tail = tails if isinstance(tails, bytes) else tails[-1]
+            value = newest.rows[head + tail]
+            if tail < bound and value is not None:
+                return tail, value
+        return next(self.rows(head), None)
+
     def _above(self, head: bytes, bound: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All rows of a head, below whose newest generation nothing lies before the tail `bound`."""
         rows, tails = self._newest.rows, self._newest.tails[head]
@@ -84,7 +95,7 @@ class Reading(Overlay):
             if tail >= bound:
                 break
             value = rows[head + tail]
-            if value is not None:
+            if tail < bound and value is not None:
                 yield tail, value
         if bound is not TAIL_END:
             yield from self.over(head, bound, self._disk_rows(head, bound))

@@ -1,7 +1,7 @@
 """The rows of a range: versions, intents, verdicts and bars, over the node's map of bytes.
 
 Owns how they are written down, what a key says at a timestamp, and the range's size in bytes. A key's rows are met
-in one walk: the intent, then verdicts and bars, then the versions, newest first.
+in this order: the intent, then verdicts and bars, then the versions, newest first.
 Does not own the order of checks (txn/commands.py) nor floors (ranges/floors.py). Read next: ranges/machine.py.
 """
 
@@ -99,7 +99,12 @@ class KeyRows:
     # -- looking at one key ----------------------------------------------------------------------------------------
 
     def standing(self, head: bytes) -> tuple[bytes | None, int]:
-        """(the intent's row or None, the newest version's timestamp or 0), in one walk."""
+        """(the intent's row or None, the newest version's timestamp or 0)."""
+        first = self.view.first(head)
+        if first is None:
+            return None, 0
+        if first[0][0] == VERSION_KIND:
+            return None, version_commit(first[0])
         intent = None
         for tail, row in self.view.rows(head):
             kind = tail[0]
@@ -110,16 +115,23 @@ class KeyRows:
         return intent, 0
 
     def survey(self, head: bytes, name: bytes, least: int) -> tuple[int, bool, bytes | None, int]:
-        """All that a write asks of a key, in one walk, for the attempt `name`.
+        """All that a write asks of a key, in a look, or a walk where that is not all, for the attempt `name`.
 
         Returns (its own version's timestamp at or above `least` or 0, is it barred, the intent's row or None,
         the newest version's timestamp or 0). Once its own version is found the rest is not looked for.
         """
+        first = self.view.first(head)
+        if first is None:
+            return 0, False, None, 0
+        if first[0][0] == VERSION_KIND:
+            commit = TIMESTAMP_MAX - int.from_bytes(first[0][1:], "big")  # in the open: every write passes here
+            if commit < least:
+                return 0, False, None, commit
         intent, barred, newest = None, False, 0
         for tail, row in self.view.rows(head):
             kind = tail[0]
             if kind == VERSION_KIND:
-                commit = TIMESTAMP_MAX - int.from_bytes(tail[1:], "big")  # in the open: every write passes here
+                commit = version_commit(tail)
                 if not newest:
                     newest = commit
                 if commit < least:

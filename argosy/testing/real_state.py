@@ -165,6 +165,13 @@ class RealState(WatchedState):
         """The rows of one head from a tail on."""
         return self._both(self._real.rows(head, start), super().rows(head, start))
 
+    def first(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """The first row of one head, or None."""
+        found, expected = self._real.first(head), next(super().rows(head), None)
+        if found != expected:
+            raise Violation(f"the state of node {self._node} reads {found!r} first of {head!r}, not {expected!r}")
+        return found
+
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[Kept]:
         """The rows of the heads first <= head < last; heads descend if `reverse`, tails always ascend."""
         return self._both(self._real.scan(first, last, reverse), super().scan(first, last, reverse))

@@ -84,6 +84,10 @@ class MemoryState:
         place = bisect_left(tails, start) if start else 0
         return iter(list(zip(tails[place:], values[place:], strict=True)))
 
+    def first(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """The first row of one head, or None."""
+        return next(self.rows(head), None)
+
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
         """The rows of the heads first <= head < last; heads descend if `reverse`, tails always ascend."""
         changes = self._changes

@@ -219,14 +219,26 @@ def test_rows_written_after_a_walk_stand_among_those_below(state: State) -> None
     state.put(b"a", b"\3a", b"new")
     state.put(b"a", b"\1", b"first")
     assert [tail for tail, _ in state.rows(b"a")] == [b"\1", b"\3a", b"\3b", b"\3d"]
+    assert state.first(b"a") == (b"\1", b"first")
     state.put(b"a", b"\3c", b"between")
     state.delete(b"a", b"\3b")
     state.delete(b"a", b"\1")
+    assert state.first(b"a") == (b"\3a", b"new")
     assert [tail for tail, _ in state.rows(b"a")] == [b"\3a", b"\3c", b"\3d"]
     assert list(state.rows(b"b")) == []
     state.put(b"b", b"\3x", b"x")
     state.seal(1, 2, None)
     assert list(state.rows(b"b")) == [(b"\3x", b"x")]
+
+
+def test_the_first_row_may_lie_below_what_was_written_after_a_walk(state: State) -> None:
+    state.put(b"a", b"\3b", b"below")
+    state.seal(1, 1, b"m")
+    state.wait_flushed()
+    assert (state.first(b"b"), state.first(b"a")) == (None, (b"\3b", b"below"))
+    state.put(b"a", b"\3c", b"above")
+    state.seal(1, 2, None)
+    assert state.first(b"a") == (b"\3b", b"below")
 
 
 def test_what_a_walk_met_is_not_believed_after_a_restore(state: State) -> None:

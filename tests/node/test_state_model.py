@@ -64,7 +64,7 @@ class Machine(RuleBasedStateMachine):
         rows, history = self.rows[group], self.history[group]
         for place, tail, value in changes:
             head = GROUPS[group][place]
-            next(self.state.rows(head), None)  # as a command looks before it writes
+            self.state.first(head)  # as a command looks before it writes
             if value is None:
                 self.state.delete(head, tail)
                 rows.pop((head, tail), None)
@@ -141,6 +141,9 @@ class Machine(RuleBasedStateMachine):
         head, rows = GROUPS[group][place], self.rows[group]
         expected = sorted((tail, value) for (each, tail), value in rows.items() if each == head and tail >= start)
         assert list(self.state.rows(head, start)) == expected
+        assert self.state.first(head) == min(
+            ((tail, rows[head, tail]) for each, tail in rows if each == head), default=None
+        )
         assert self.state.get(head, start) == rows.get((head, start))
 
 

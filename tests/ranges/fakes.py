@@ -22,6 +22,9 @@ class FakeView:
         for place in range(bisect_left(tails, start), len(tails)):
             yield tails[place], self.values[head, tails[place]]
 
+    def first(self, head: bytes) -> tuple[bytes, bytes] | None:
+        return next(self.rows(head), None)
+
     def scan(self, first: bytes, last: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes, bytes]]:
         heads = [head for head in sorted(self.tails) if first <= head < last]
         for head in reversed(heads) if reverse else heads:

@@ -21,6 +21,7 @@ from node.link import Links
 from node.ports import LOCAL_LINK, Effects, JournalPort, NodePort, StatePort
 from node.sockets import READ, WRITE
 
+POLLS_MAX = 8  # before a step, as long as each brings something
 WATCH_AGAIN_SECONDS = 0.5  # a writer that was started again may have taken the number of its predecessor's pipe
 
 
@@ -108,7 +109,18 @@ class Engine:
             seconds = min(seconds, self.wake_at - clock.now())
             if seconds > 0.0:
                 links.wait(seconds)
-        return self._guarded(lambda now: self._step(now, links.poll(now)))
+        return self._guarded(lambda now: self._step(now, self._come(now)))
+
+    def _come(self, now: float) -> list[Any]:
+        """What has come by the links, and what came while it was read: one step for all of it."""
+        poll = self.links.poll
+        events = more = poll(now)
+        polls = 1
+        while more and polls < POLLS_MAX:
+            more = poll(now)
+            events += more
+            polls += 1
+        return events
 
     def quick_turn(self) -> bool:
         """A turn that does not look at sockets: for a caller inside the process whose request needs none."""

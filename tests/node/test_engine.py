@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from node.drivers.engine import Engine
+from node.drivers.engine import POLLS_MAX, Engine
 from node.errors import NodeError
 from node.ports import LOCAL_LINK, Effects, Flushed, Frame, Kind, LinkDown, LinkUp, Synced
 from tests.node.hosted import BREAK, DURABLE, PLAIN, STOP, Node
@@ -40,6 +40,20 @@ def test_a_record_goes_to_the_journal_and_its_end_wakes_the_loop(node: Node) -> 
     assert node.engine.turn(60)
     assert node.replies == {1: DURABLE}
     assert Synced(1) in node.host.events
+
+
+def test_what_comes_while_the_links_are_read_is_for_the_same_step_but_not_for_ever(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = (
+        [[request(place, PLAIN)] for place in range(2)] + [[]] + [[request(9, PLAIN)] for _ in range(POLLS_MAX + 1)]
+    )
+    monkeypatch.setattr(node.links, "poll", lambda now: coming.pop(0))
+    assert node.engine.turn()
+    assert (len(node.host.steps), len(node.host.events)) == (1, 2)
+    assert node.engine.turn()
+    assert (len(node.host.steps), len(node.host.events)) == (2, 2 + POLLS_MAX)
+    assert len(coming) == 1
 
 
 def test_the_host_is_stepped_when_it_is_due(node: Node) -> None:

@@ -79,14 +79,20 @@ class Reading(Overlay):
 
     def first(self, head: bytes) -> tuple[bytes, bytes] | None:
         """The first row of this head, or None."""
-        newest = self._newest
-        tails, bound = newest.tails.get(head), newest.below.get(head)
-        if tails is not None and bound is not None:
+        for layer in self._layers:
+            tails = layer.tails.get(head)
+            if tails is None:
+                continue
             tail = tails if isinstance(tails, bytes) else tails[-1]
-            value = newest.rows[head + tail]
-            if tail < bound and value is not None:
-                return tail, value
-        return next(self.rows(head), None)
+            value = layer.rows[head + tail]
+            if value is None or tail >= layer.below.get(head, b""):
+                return next(self.rows(head), None)
+            found: tuple[bytes, bytes] | None = (tail, value)
+            break
+        else:
+            found = self._disk_row(head, b"")
+        self._met = (head, TAIL_END if found is None else found[0])
+        return found
 
     def _above(self, head: bytes, bound: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All rows of a head, below whose newest generation nothing lies before the tail `bound`."""

@@ -241,6 +241,23 @@ def test_the_first_row_may_lie_below_what_was_written_after_a_walk(state: State)
     assert state.first(b"a") == (b"\3b", b"below")
 
 
+def test_the_first_row_is_found_in_a_generation_that_is_on_its_way_to_the_disk(state: State) -> None:
+    for head in (b"a", b"b"):
+        assert state.first(head) is None
+        state.put(head, b"\3b", head)
+    state.delete(b"b", b"\3b")
+    state.seal(1, 1, b"m")
+    state.flush()
+    assert state.generations() == 2
+    assert (state.first(b"b"), state.first(b"a")) == (None, (b"\3b", b"a"))
+    state.put(b"a", b"\3c", b"later")
+    assert state.first(b"a") == (b"\3b", b"a")
+    state.put(b"a", b"\3a", b"earlier")
+    assert state.first(b"a") == (b"\3a", b"earlier")
+    assert [tail for tail, _ in state.rows(b"a")] == [b"\3a", b"\3b", b"\3c"]
+    state.seal(1, 2, None)
+
+
 def test_what_a_walk_met_is_not_believed_after_a_restore(state: State) -> None:
     state.put(b"a", b"\1", b"old")
     state.seal(1, 1, b"m")

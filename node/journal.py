@@ -1,8 +1,9 @@
 """The journal: one log on disk for all groups of a node, one record per disk commit.
 
-Owns the journal's environment and its thread. Does not own a record's bytes (node/journal_rows.py) nor which records
-are needed (node/journal_index.py). Records have even numbers, rising, and lie in that order; number n + 1 holds what
-was copied in the transaction of record n. Read next: node/journal_index.py.
+Owns the journal's environment and its thread; who has nothing else to do may write in his own. Does not own a record's
+bytes (node/journal_rows.py) nor which records are needed (node/journal_index.py). Records have even numbers, rising,
+and lie in that order; number n + 1 holds what was copied in the transaction of record n.
+Read next: node/journal_index.py.
 """
 
 import os
@@ -41,10 +42,11 @@ class Work(NamedTuple):
 class Journal:
     """The journal of one node (`JournalPort`).
 
-    1. Its thread begins and commits each write transaction; every commit is synced (traps 21, 22).
+    1. Each write transaction begins and ends in one call, in one thread (traps 21); every commit is synced (traps 22).
     2. The first error is told once, by `Failed`, and nothing is written afterwards (traps 23), but for a full disk
        that is known to have changed nothing (node/space.py): the same transaction is tried again until it is done.
-    3. Records, copies and deletions are taken into account when they are submitted, and written in that order.
+    3. Records, copies and deletions are taken into account when they are submitted, and written in that order: what is
+       `_kept` for the caller's own thread is written before anything is given to the other one, which is idle then.
     """
 
     def __init__(
@@ -66,6 +68,9 @@ class Journal:
         self._recovered = False
         self._forked = False
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._kept: list[Work] = []
+        self._written = 0  # number of the last record that the thread has written
+        self._given = 0  # likewise, that it was given
         self._closing = threading.Event()
         self.space = Space(self._path)
         try:
@@ -116,7 +121,55 @@ class Journal:
             raise DiskError(f"the journal {self._path} cannot be read: {error}") from error
 
     def submit(self, record: Record) -> None:
-        """Write it durably, in its own thread; `Synced` follows. Never blocks."""
+        """Write it durably, in the journal's thread; `Synced` follows. Never blocks."""
+        self._kept.append(self._planned(record))
+        self._give_kept()
+
+    def keep(self, record: Record) -> bool:
+        """Like `submit`, but the caller is to call `write_kept` soon, in place of a wait; False: it need not."""
+        self._kept.append(self._planned(record))
+        if self._written != self._given:
+            self._give_kept()
+        return bool(self._kept)
+
+    def write_kept(self) -> Synced | Failed | None:
+        """Write what is kept in the calling thread; None if the journal's thread goes on with it. Blocks.
+
+        An interrupt loses nothing: what is not written by then is the thread's.
+        """
+        kept = self._kept
+        if not kept or self._forked:
+            return None
+        try:
+            self._commit(kept)
+        except Exception as error:
+            if not self._guard.harmless(error):
+                self._kept = []
+                self._queue.put(None)  # nothing is written any more
+                return self._failure(error)
+            self._give_kept()
+            return None
+        except BaseException:
+            if self._holds(kept[-1].number):
+                self._kept = []
+                self._notify(Synced(kept[-1].sequence))
+            else:
+                self._give_kept()
+            raise
+        self._kept = []
+        return Synced(kept[-1].sequence)
+
+    def _holds(self, number: int) -> bool:
+        with self._environment.begin() as transaction:
+            return transaction.get(record_key(number)) is not None
+
+    def _give_kept(self) -> None:
+        kept, self._kept = self._kept, []
+        self._given = kept[-1].number
+        for work in kept:
+            self._queue.put(work)
+
+    def _planned(self, record: Record) -> Work:
         assert self._recovered, "a journal is recovered before anything is submitted"
         if self._forked:
             raise DiskError(f"this process is a fork of the node that owns {self._path}: it must not write there")
@@ -128,7 +181,7 @@ class Journal:
         plan = self._index.plan(number, record.groups)
         value = encode_record(number, plan.headers, plan.pieces)
         self._index.weigh(number, len(value))
-        self._queue.put(Work(record.sequence, number, value, plan.copies, plan.deletions))
+        return Work(record.sequence, number, value, plan.copies, plan.deletions)
 
     def cut(self, group: int, index: int) -> None:
         """The group needs no entry at or below `index` any more."""
@@ -141,6 +194,8 @@ class Journal:
     def close(self) -> None:
         """Write what was submitted, if there is room, end the thread and wait for it."""
         if self._thread.is_alive() and not self._forked:
+            if self._kept:
+                self._give_kept()
             self._closing.set()
             self._queue.put(None)
             self._thread.join()
@@ -165,15 +220,19 @@ class Journal:
                 self._commit(works)
             except Exception as error:
                 if not self._guard.harmless(error):
-                    self._notify(Failed(f"the journal {self._path} cannot be written: {error}; the node stops"))
+                    self._notify(self._failure(error))
                     return False
                 self.space.refused = refused("journal", self._path, error)
                 if self._closing.wait(SPACE_RETRY_SECONDS):
                     return False  # nobody was told that it is durable
                 continue
             self.space.refused = ""
+            self._written = works[-1].number
             self._notify(Synced(works[-1].sequence))
             return True
+
+    def _failure(self, error: Exception) -> Failed:
+        return Failed(f"the journal {self._path} cannot be written: {error}; the node stops")
 
     def _take(self) -> tuple[list[Work], bool]:
         """All that is submitted, at least one; and whether to go on."""

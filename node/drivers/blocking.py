@@ -19,6 +19,7 @@ from node.drivers.engine import Engine
 from node.errors import NodeError
 from node.flow import Flow
 
+ALONE_SECONDS = 0.1  # without calls of another thread: then nobody is kept waiting if a caller writes the journal
 NAP_SECONDS = 0.005  # of the daemon, while callers take the turns; and callers take one at least so often
 CLOSED = "the database was closed"
 T = TypeVar("T")
@@ -48,7 +49,8 @@ class BlockingDriver:
 
     1. Only the holder of `_lock` touches the engine. A waiting call is in `_coming` or `_waiting`, not in both.
     2. Who gives the lock up looks at `_coming` afterwards: no call stays without a leader.
-    3. While callers come, sockets and timers are looked at every NAP_SECONDS, though no flow needs it.
+    3. A caller that has been the only one for a while writes the journal itself (node/drivers/engine.py).
+    4. While callers come, sockets and timers are looked at every NAP_SECONDS, though no flow needs it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,6 +60,8 @@ class BlockingDriver:
         self._waiting: list[_Call] = []
         self._closed = threading.Event()
         self._sleeps_until = 0.0
+        self._caller = 0  # the thread that called last
+        self._alone_from = 0.0  # when no other one has called for long enough
         self._look_at = 0.0  # when a caller that needs no turn takes one all the same
         self._daemon = threading.Thread(target=self._attend, name="argosy node", daemon=True)
 
@@ -68,6 +72,9 @@ class BlockingDriver:
     def run(self, flow: Flow[T]) -> T:
         """The flow's result, or its exception. Raises `NodeError` if the node stops before its end."""
         call = _Call(flow)
+        caller = threading.get_ident()
+        if caller != self._caller:
+            self._caller, self._alone_from = caller, self.engine.clock.now() + ALONE_SECONDS
         if self._lock.acquire(blocking=False):
             self._lead(call)
         else:
@@ -123,6 +130,7 @@ class BlockingDriver:
                 self._begin(own)
             self._serve(own)
         finally:
+            self.engine.lone = False
             self._leave()
 
     def _begin(self, call: _Call) -> None:
@@ -136,6 +144,7 @@ class BlockingDriver:
     def _serve(self, own: _Call) -> None:
         engine = self.engine
         if not own.ended:
+            engine.lone = not self._waiting and engine.clock.now() >= self._alone_from
             engine.quick_turn()
         elif engine.stopped is None and engine.clock.now() >= self._look_at:
             engine.turn()

@@ -18,7 +18,7 @@ from node.clock import ClockPort
 from node.errors import NodeError
 from node.flow import Done, Flow
 from node.link import Links
-from node.ports import LOCAL_LINK, Effects, JournalPort, NodePort, StatePort
+from node.ports import LOCAL_LINK, Effects, Failed, JournalPort, NodePort, Record, StatePort, Synced
 from node.sockets import READ, WRITE
 
 POLLS_MAX = 8  # before a step, as long as each brings something
@@ -45,12 +45,26 @@ class PumpedState(StatePort, Protocol):
         ...
 
 
+class KeepingJournal(JournalPort, Protocol):
+    """A journal that its caller may write in its own thread."""
+
+    def keep(self, record: Record) -> bool:
+        """Like `submit`; True if `write_kept` is to be called."""
+        ...
+
+    def write_kept(self) -> Synced | Failed | None:
+        """Write what is kept; what came of it, or None if that is told later. Blocks."""
+        ...
+
+
 class Engine:
     """A host, its links, its journal and its state, moved by turns.
 
     1. One thread takes a turn at a time; `notify` and `inject` alone may be called from any thread.
     2. Nothing that was notified or injected before a turn began is left out of it.
     3. An exception out of a turn ends the node, as a power cut would: `stopped` says why.
+    4. Where `lone`, set by who takes the turns, says that nobody else wants anything meanwhile, the turn after a record
+       writes it to the journal in place of a wait, which spares two changes of threads.
     """
 
     def __init__(self, links: Links, clock: ClockPort) -> None:
@@ -59,14 +73,16 @@ class Engine:
         self.local: Callable[[int, Any], None] = _nobody
         self.stopped: str | None = None
         self.turns = 0
+        self.lone = False
+        self._keeps = False  # the journal holds a record for this thread
         self._host: NodePort | None = None
-        self._journal: JournalPort | None = None
+        self._journal: KeepingJournal | None = None
         self._state: PumpedState | None = None
         self._events: deque[Any] = deque()
         self._watched: tuple[int, ...] = ()
         self._watch_at = 0.0
 
-    def attach(self, host: NodePort, journal: JournalPort, state: PumpedState) -> None:
+    def attach(self, host: NodePort, journal: KeepingJournal, state: PumpedState) -> None:
         """What the turns move; before the first of them."""
         self._host, self._journal, self._state = host, journal, state
 
@@ -95,7 +111,7 @@ class Engine:
     def wake_at(self) -> float:
         """When the next turn is due even if nothing becomes ready; 0 is now."""
         assert self._host is not None, "attach first"
-        if self._events:
+        if self._events or self._keeps:
             return 0.0
         return min(self._host.wake_at, self.links.wake_at)
 
@@ -105,11 +121,20 @@ class Engine:
         An interrupt of the wait leaves the node as it is; anything else that is raised ends it (3).
         """
         clock, links = self.clock, self.links
-        if seconds > 0.0 and not self._events and self.stopped is None:
+        if self._keeps:
+            self._write_kept()
+        elif seconds > 0.0 and not self._events and self.stopped is None:
             seconds = min(seconds, self.wake_at - clock.now())
             if seconds > 0.0:
                 links.wait(seconds)
         return self._guarded(lambda now: self._step(now, self._come(now)))
+
+    def _write_kept(self) -> None:
+        assert self._journal is not None, "attach first"
+        self._keeps = False
+        written = self._journal.write_kept()
+        if written is not None:
+            self._events.append(written)
 
     def _come(self, now: float) -> list[Any]:
         """What has come by the links, and what came while it was read: one step for all of it."""
@@ -153,7 +178,11 @@ class Engine:
         effects = host.step(now, events)
         self._send(effects, now)
         if effects.record is not None:
-            journal.submit(effects.record)
+            if self.lone:
+                self._keeps = journal.keep(effects.record)
+            else:
+                journal.submit(effects.record)
+                self._keeps = False
         queue.extend(state.pump())
         self._watch(state, now)
         if effects.stop is not None:

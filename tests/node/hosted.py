@@ -25,6 +25,8 @@ class Journal:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         self.records: list[Record] = []
+        self.kept = 0
+        self.writers: list[int] = []  # the threads that wrote what was kept
 
     def submit(self, record: Record) -> None:
         self.records.append(record)
@@ -33,6 +35,15 @@ class Journal:
     def _run(self) -> None:
         while (record := self._queue.get()) is not None:
             self._notify(Synced(record.sequence))
+
+    def keep(self, record: Record) -> bool:
+        self.records.append(record)
+        self.kept = record.sequence
+        return True
+
+    def write_kept(self) -> Synced:
+        self.writers.append(threading.get_ident())
+        return Synced(self.kept)
 
     def recover(self) -> dict[int, Any]:
         return {}

@@ -107,6 +107,18 @@ def test_a_caller_alone_is_served_in_its_own_thread(callers: Callers) -> None:
     assert threads == {threading.current_thread()}
 
 
+def test_a_caller_that_has_been_alone_for_a_while_writes_the_journal_itself(callers: Callers) -> None:
+    assert callers.call(DURABLE)
+    assert not callers.node.journal.writers, "another thread may have called a moment ago"
+    callers.driver._alone_from = 0.0
+    assert callers.call(DURABLE)
+    assert callers.node.journal.writers == [threading.get_ident()]
+    callers.in_thread(lambda: callers.call(DURABLE)).join()
+    assert callers.call(DURABLE)
+    assert len(callers.node.journal.writers) == 1
+    assert not callers.node.engine.lone
+
+
 @pytest.mark.parametrize("started", [False, True])
 def test_many_threads_are_all_served(callers: Callers, started: bool) -> None:
     if started:

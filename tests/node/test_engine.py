@@ -1,6 +1,7 @@
 """One turn of the loop: what comes in, what is carried out, and in which order."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,18 @@ def test_a_record_goes_to_the_journal_and_its_end_wakes_the_loop(node: Node) -> 
     assert node.engine.turn(60)
     assert node.replies == {1: DURABLE}
     assert Synced(1) in node.host.events
+
+
+def test_a_lone_caller_writes_the_journal_in_place_of_a_wait(node: Node) -> None:
+    node.engine.lone = True
+    node.engine.inject(request(1, DURABLE))
+    node.engine.quick_turn()
+    assert (node.replies, node.journal.writers) == ({}, [])
+    assert node.engine.wake_at == 0.0
+    assert node.engine.turn(60)
+    assert node.replies == {1: DURABLE}
+    assert node.journal.writers == [threading.get_ident()]
+    assert not node.engine.turn()
 
 
 def test_what_comes_while_the_links_are_read_is_for_the_same_step_but_not_for_ever(

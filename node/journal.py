@@ -142,6 +142,8 @@ class Journal:
             return None
         try:
             self._commit(kept)
+            told = Synced(kept[-1].sequence)
+            self._kept = []
         except Exception as error:
             if not self._guard.harmless(error):
                 self._kept = []
@@ -156,8 +158,7 @@ class Journal:
             else:
                 self._give_kept()
             raise
-        self._kept = []
-        return Synced(kept[-1].sequence)
+        return told
 
     def _holds(self, number: int) -> bool:
         with self._environment.begin() as transaction:

@@ -8,10 +8,11 @@ engine runs in the plain form, under trio, in a client and in the simulated worl
 The life of a statement
 -----------------------
     text
-     parse               limits.py, parse.py, terms.py   bytes, tokens, depth; then sqlglot; what we lack is refused
+     parse   limits.py, parse.py, selects.py, terms.py   bytes, tokens, depth; then sqlglot; what we lack is refused
       = tree             tree.py                         what was written; kept by its text
      schema              schema.py                       the catalog's version, read in the statement's transaction
      bind                binder.py, queries.py, changes.py    names -> fields, types; the plan that the text says
+                         clauses.py, combined.py
       = plan             plan.py, bound.py
      rules               planner.py, rules/              named, in a stated order
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
@@ -44,6 +45,8 @@ Tables are joined in the order in which they are written.
 
 What differs from SQLite
 ------------------------
+UNION, INTERSECT and EXCEPT are taken from the left, as there; INTERSECT ALL and EXCEPT ALL count rows. A query that
+WITH names is carried out anew wherever it is used.
 Types are strict: a column holds its type or NULL, a condition is BOOLEAN, TEXT and INTEGER do not compare.
 x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003), not REAL. LIKE tells large from small
 letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. Every column of the result is grouped or
@@ -55,7 +58,7 @@ Left out, and where it goes
 ---------------------------
 - UNIQUE, CHECK, secondary indexes: an index is a further number behind the table's id (keys.py), a field of the
   descriptor, further keys of a write, and a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
-- Subqueries, WITH, UNION: parts of queries.py over the plan nodes that are there. Window functions: a node.
+- Subqueries in expressions, WITH RECURSIVE. Window functions: a node.
 - RETURNING; ON CONFLICT; IN as a list of gets; an OR as several spans.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.

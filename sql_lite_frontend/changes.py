@@ -8,22 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sql_lite_frontend import plan, tree
-from sql_lite_frontend.binder import Binder, Scope, assign
+from sql_lite_frontend.binder import Scope, assign
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
+from sql_lite_frontend.clauses import Context
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.queries import Query, Tables, no_aggregate, scan_of
+from sql_lite_frontend.queries import make, scan_of
 from sql_lite_frontend.rows import layout
 from sql_lite_frontend.scans import scanned
 from sql_lite_frontend.schema import Column, Table
-from sql_lite_frontend.types import Kind
 from sql_lite_frontend.values import fit_numeric
 
 
 class Change:
     """Makes the plan of one statement that writes."""
 
-    def __init__(self, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> None:
-        self._tables, self._types, self._names = tables, types, names
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def make(self, statement: Any) -> plan.Prepared:
         """Raises SqlError with the place."""
@@ -37,26 +37,23 @@ class Change:
                 root = plan.Delete(scan.table, self._keys_and(scan, source, ()))
         return plan.Prepared(root, ())
 
-    def _binder(self, scope: Scope) -> Binder:
-        return Binder(scope, self._types, self._names, no_aggregate)
-
     # -- insert ------------------------------------------------------------------------------------------------------
 
     def _insert(self, statement: tree.Insert) -> plan.Insert:
-        table = scan_of(statement.table, self._tables).table
+        table = scan_of(statement.table, self._context.tables).table
         places = [place_of(table, each) for each in statement.columns] or list(range(len(table.columns)))
         if len(set(places)) != len(places):
             raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
         if statement.query is None:
             return plan.Insert(table, self._listed(statement, table, places))
-        query = Query(statement.query, self._tables, self._types, self._names).make()
+        query = make(self._context, statement.query)
         _check_width(len(query.columns), len(places), statement.table.at)
         fields = query.root.fields
         row = self._row(table, dict(zip(places, fields, strict=True)), statement.table.at)
         return plan.Insert(table, plan.Project(query.root, row, _fields(row)))
 
     def _listed(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed:
-        binder = self._binder(Scope())
+        binder = self._context.binder(Scope())
         rows = []
         for cells in statement.rows:
             at = int(getattr(cells[0], "at", -1)) if cells else -1
@@ -74,11 +71,11 @@ class Change:
 
     def _found(self, statement: tree.Update | tree.Delete) -> tuple[plan.Scan, Scope, Any]:
         """The scan of the table, and the rows that the condition finds."""
-        scan, scope = scan_of(statement.table, self._tables), Scope()
+        scan, scope = scan_of(statement.table, self._context.tables), Scope()
         scope.tables, scope.fields = [scan.alias], list(scan.fields)
         if statement.where is None:
             return scan, scope, scan
-        return scan, scope, plan.Filter(scan, self._binder(scope).condition(statement.where))
+        return scan, scope, plan.Filter(scan, self._context.binder(scope).condition(statement.where))
 
     def _keys_and(self, scan: plan.Scan, source: Any, row: tuple[Expression, ...]) -> plan.Project:
         made = (*(scan.fields[place] for place in scan.table.key), *row)
@@ -86,7 +83,7 @@ class Change:
 
     def _update(self, statement: tree.Update) -> plan.Update:
         scan, scope, source = self._found(statement)
-        binder, new = self._binder(scope), dict[int, Expression]()
+        binder, new = self._context.binder(scope), dict[int, Expression]()
         for column, term in statement.changes:
             place = place_of(scan.table, column)
             if place in new:

@@ -5,25 +5,27 @@ sql_lite_frontend/session.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from node.flow import Flow
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.changes import Change
+from sql_lite_frontend.clauses import Context, Tables
 from sql_lite_frontend.expressions import Givens, Rows
 from sql_lite_frontend.groups import group_maker
 from sql_lite_frontend.joins import join_maker
 from sql_lite_frontend.operators import (
     Distinct,
     Maker,
+    combine_maker,
     filter_maker,
     limit_maker,
     project_maker,
     sort_maker,
 )
 from sql_lite_frontend.planner import planned
-from sql_lite_frontend.queries import Query, Tables
+from sql_lite_frontend.queries import make
 from sql_lite_frontend.schema import Schema
 from sql_lite_frontend.sources import listed_for_many, listed_maker, scan_maker
 from sql_lite_frontend.types import Kind
@@ -43,12 +45,12 @@ class Executable:
 
 
 def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> plan.Prepared:
-    """The plan of a SELECT, INSERT, UPDATE or DELETE. Raises SqlError."""
-    if isinstance(statement, tree.Select):
-        literal = Query(statement, tables, types, names).make()
-    else:
-        literal = Change(tables, types, names).make(statement)
-    return plan.Prepared(planned(literal.root), literal.columns)
+    """The plan of a query, INSERT, UPDATE or DELETE. Raises SqlError."""
+    context = Context(tables, types, names)
+    if isinstance(statement, tree.Query):
+        made = make(context, statement)
+        return plan.Prepared(planned(made.root), made.columns)
+    return plan.Prepared(planned(Change(context).make(statement).root), ())
 
 
 def executable(prepared: plan.Prepared) -> Executable:
@@ -73,6 +75,8 @@ def maker(node: Any) -> Maker:
             return listed_maker(node)
         case plan.Join():
             return join_maker(node, maker(node.left), maker(node.right))
+        case plan.Combine():
+            return combine_maker(node, maker(node.left), maker(node.right))
     source = maker(node.source)
     match node:
         case plan.Filter():
@@ -92,21 +96,17 @@ def maker(node: Any) -> Maker:
 def tables_of(statement: Any, schema: Schema, transaction: Transaction) -> Flow[Tables]:
     """The tables that a statement names."""
     found = {}
-    for name in _names(statement):
+    for name in dict.fromkeys(_names(statement)):
         found[name] = yield from schema.table(transaction, name)
     return found
 
 
-def _names(statement: Any) -> Iterator[str]:
-    match statement:
-        case tree.Select(source=source, joins=joins):
-            if source is not None:
-                yield source.name
-            for join in joins:
-                yield join.table.name
-        case tree.Insert(table=table, query=query):
-            yield table.name
-            if query is not None:
-                yield from _names(query)
-        case tree.Update(table=table) | tree.Delete(table=table):
-            yield table.name
+def _names(node: Any) -> Iterator[str]:
+    if isinstance(node, tree.TableName):
+        yield node.name
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from _names(each)
+    elif is_dataclass(node):
+        for field in fields(node):
+            yield from _names(getattr(node, field.name))

@@ -42,6 +42,8 @@ def _line(node: Any) -> str:
         case plan.Limit():
             offset = "" if node.offset is None else f" after {node.offset}"
             return f"limit {'all' if node.limit is None else node.limit}{offset}"
+        case plan.Combine():
+            return f"{node.way}{' all' if node.all else ''}"
         case plan.Insert() | plan.Update() | plan.Delete():
             return f"{type(node).__name__.lower()} {node.table.name}"
     return type(node).__name__.lower()

@@ -7,6 +7,7 @@ shared by all of its executions. Does not own where rows come from (sql_lite_fro
 (sql_lite_frontend/joins.py, sql_lite_frontend/groups.py). Read next: sql_lite_frontend/sources.py.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -102,6 +103,67 @@ class Distinct:
         seen.update(dict.fromkeys(fresh))
         self._held.add(fresh)
         return fresh
+
+
+class Both:
+    """All rows of the left side, then all of the right."""
+
+    def __init__(self, left: Operator, right: Operator) -> None:
+        self._sides = [left, right]
+        self.over = False
+
+    def next(self) -> Flow[Rows | None]:
+        """The next rows."""
+        while self._sides:
+            rows = yield from self._sides[0].next()
+            if rows is None or self._sides[0].over:
+                del self._sides[0]
+                self.over = not self._sides
+            if rows is not None:
+                return rows
+        return None
+
+
+class Chosen:
+    """Rows of the left side by how often they are on the right, which is held in memory.
+
+    `among`: those that are there, else those that are not. `all`: each there stands for one of the left only.
+    """
+
+    def __init__(self, left: Operator, right: Operator, among: bool, all_rows: bool) -> None:
+        self._left, self._right = left, right
+        self._among, self._all = among, all_rows
+        self._counts: Counter[tuple[Any, ...]] | None = None
+        self.over = False
+
+    def next(self) -> Flow[Rows | None]:
+        """The next rows."""
+        if self._counts is None:
+            self._counts = yield from self._counted()
+        rows = yield from self._left.next()
+        self.over = self._left.over
+        if rows is None:
+            return None
+        counts, among = self._counts, self._among
+        if not self._all:
+            return [row for row in rows if (row in counts) is among]
+        made: Rows = []
+        for row in rows:
+            there = counts.get(row, 0) > 0
+            if there:
+                counts[row] -= 1
+            if there is among:
+                made.append(row)
+        return made
+
+    def _counted(self) -> Flow[Counter[tuple[Any, ...]]]:
+        held, counts = Held("INTERSECT or EXCEPT"), Counter[tuple[Any, ...]]()
+        while True:
+            rows = yield from self._right.next()
+            if rows is None:
+                return counts
+            held.add([row for row in dict.fromkeys(rows) if row not in counts])
+            counts.update(rows)
 
 
 class Limit:
@@ -220,6 +282,19 @@ def project_maker(node: plan.Project, source: Maker) -> Maker:
         return source
     function = tuples(node.expressions, node.source.fields)
     return lambda execution: Mapped(execution, source(execution), function)
+
+
+def combine_maker(node: plan.Combine, left: Maker, right: Maker) -> Maker:
+    """A UNION ALL, INTERSECT or EXCEPT."""
+    if node.way == "union":
+        return lambda execution: Both(left(execution), right(execution))
+    among = node.way == "intersect"
+
+    def make(execution: Execution) -> Operator:
+        chosen = Chosen(left(execution), right(execution), among, node.all)
+        return chosen if node.all else Distinct(chosen)
+
+    return make
 
 
 def sort_maker(node: plan.Sort, source: Maker) -> Maker:

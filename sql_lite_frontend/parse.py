@@ -12,8 +12,9 @@ from typing import Any
 
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.limits import COLUMNS_MAX, JOINS_MAX, check_text, check_tokens
-from sql_lite_frontend.terms import Terms, identifier, only, place, refuse
+from sql_lite_frontend.limits import check_text, check_tokens
+from sql_lite_frontend.selects import Queries, table_name
+from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse
 from sql_lite_frontend.types import Type
 
 try:
@@ -123,129 +124,36 @@ def _wrong_syntax(error: ParseError, text: str) -> SqlError:
 
 
 def _take(parsed: Any) -> Any:
-    terms = Terms()
+    queries = Queries()
+    if isinstance(parsed, exp.Query | exp.Values):
+        return queries.take(parsed)
+    with queries.naming(parsed):
+        parsed.set("with_", None)
+        return _other(queries, parsed)
+
+
+def _other(queries: Queries, parsed: Any) -> Any:
+    """A statement that is no query."""
+    terms = queries.terms
     match parsed:
-        case exp.Select():
-            return _select(terms, parsed)
         case exp.Insert():
-            return _insert(terms, parsed)
+            return _insert(queries, parsed)
         case exp.Update():
             return _update(terms, parsed)
         case exp.Delete():
             only(parsed, "DELETE", "this", "where")
-            return tree.Delete(_table(parsed.this), terms.optional(parsed.args.get("where")))
+            return tree.Delete(table_name(parsed.this), terms.optional(parsed.args.get("where")))
         case exp.Create():
             return _create(terms, parsed)
         case exp.Drop():
             only(parsed, "DROP", "this", "kind", "exists")
             if parsed.args["kind"] != "TABLE":
                 raise refuse(parsed, f"DROP {parsed.args['kind']}")
-            return tree.DropTable(_table(parsed.this), bool(parsed.args.get("exists")))
-    raise refuse(parsed, _name(parsed))
+            return tree.DropTable(table_name(parsed.this), bool(parsed.args.get("exists")))
+    raise refuse(parsed, name_of(parsed))
 
 
-def _name(parsed: Any) -> str:
-    return type(parsed).__name__.upper()
-
-
-def _table(parsed: Any) -> tree.TableName:
-    """A plain table, with an alias or without."""
-    if not isinstance(parsed, exp.Table):
-        raise refuse(parsed, f"{_name(parsed)} instead of a table's name")
-    only(parsed, "a table", "this", "alias", "joins")
-    if not isinstance(parsed.this, exp.Identifier):
-        raise refuse(parsed, f"{_name(parsed.this)} instead of a table's name")
-    name = identifier(parsed.this)
-    alias = parsed.args.get("alias")
-    if alias is not None:
-        only(alias, "an alias", "this")
-    return tree.TableName(name, name if alias is None else identifier(alias.this), place(parsed))
-
-
-def _select(terms: Terms, parsed: Any) -> tree.Select:
-    only(
-        parsed, "SELECT", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset",
-        "distinct",
-    )  # fmt: skip
-    distinct = parsed.args.get("distinct")
-    if distinct is not None:
-        only(distinct, "DISTINCT")
-    source = parsed.args.get("from_")
-    joins = list(parsed.args.get("joins") or ())
-    if source is not None:
-        joins = list(source.this.args.get("joins") or ()) + joins
-    if len(joins) > JOINS_MAX:
-        raise SqlError("54000", f"a query has at most {JOINS_MAX} joins", place(joins[JOINS_MAX]))
-    if len(parsed.expressions) > COLUMNS_MAX:
-        raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns", place(parsed.expressions[COLUMNS_MAX]))
-    if not parsed.expressions:
-        raise SqlError("42601", "SELECT of nothing", place(parsed))
-    return tree.Select(
-        outputs=tuple(_output(terms, each) for each in parsed.expressions),
-        source=None if source is None else _table(source.this),
-        joins=tuple(_join(terms, each) for each in joins),
-        where=terms.optional(parsed.args.get("where")),
-        group=_group(terms, parsed.args.get("group")),
-        having=terms.optional(parsed.args.get("having")),
-        order=_order(terms, parsed.args.get("order")),
-        limit=_count(terms, parsed.args.get("limit"), "LIMIT"),
-        offset=_count(terms, parsed.args.get("offset"), "OFFSET"),
-        distinct=distinct is not None,
-    )
-
-
-def _output(terms: Terms, parsed: Any) -> tree.Output:
-    if isinstance(parsed, exp.Alias):
-        only(parsed, "an alias", "this", "alias")
-        return tree.Output(terms.take(parsed.this), identifier(parsed.args["alias"]))
-    return tree.Output(terms.take(parsed), "")
-
-
-def _join(terms: Terms, parsed: Any) -> tree.Join:
-    only(parsed, "JOIN", "this", "side", "kind", "on", "using")
-    side, kind = (parsed.side or "").upper(), (parsed.kind or "").upper()
-    if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
-        raise refuse(parsed, f"{side} {kind} JOIN".replace("  ", " ").strip())
-    condition = parsed.args.get("on")
-    using = tuple(
-        tree.Column("", identifier(each.this if isinstance(each, exp.Column) else each), place(each))
-        for each in parsed.args.get("using") or ()
-    )
-    if side == "LEFT" and condition is None and not using:
-        raise SqlError("42601", "LEFT JOIN without ON or USING", place(parsed))
-    return tree.Join(
-        "left" if side else "inner", _table(parsed.this), None if condition is None else terms.take(condition), using
-    )
-
-
-def _group(terms: Terms, parsed: Any) -> tuple[Any, ...]:
-    if parsed is None:
-        return ()
-    only(parsed, "GROUP BY", "expressions")
-    return tuple(terms.take(each) for each in parsed.expressions)
-
-
-def _order(terms: Terms, parsed: Any) -> tuple[tree.Order, ...]:
-    if parsed is None:
-        return ()
-    only(parsed, "ORDER BY", "expressions")
-    items = []
-    for each in parsed.expressions:
-        only(each, "ORDER BY", "this", "desc", "nulls_first")
-        items.append(tree.Order(terms.take(each.this), bool(each.args.get("desc")), bool(each.args["nulls_first"])))
-    return tuple(items)
-
-
-def _count(terms: Terms, parsed: Any, name: str) -> Any | None:
-    if parsed is None:
-        return None
-    if not isinstance(parsed, exp.Limit | exp.Offset):
-        raise refuse(parsed, _name(parsed))
-    only(parsed, name, "expression")
-    return terms.take(parsed.expression)
-
-
-def _insert(terms: Terms, parsed: Any) -> tree.Insert:
+def _insert(queries: Queries, parsed: Any) -> tree.Insert:
     only(parsed, "INSERT", "this", "expression")
     target = parsed.this
     columns: tuple[tree.Column, ...] = ()
@@ -253,16 +161,12 @@ def _insert(terms: Terms, parsed: Any) -> tree.Insert:
         columns = tuple(tree.Column("", identifier(each), place(each)) for each in target.expressions)
         target = target.this
     values = parsed.expression
-    if isinstance(values, exp.Select):
-        return tree.Insert(_table(target), columns, (), _select(terms, values))
+    if values is None:
+        raise refuse(parsed, "INSERT of nothing")
     if not isinstance(values, exp.Values):
-        raise refuse(parsed, f"INSERT with {'DEFAULT VALUES' if values is None else _name(values)}")
+        return tree.Insert(table_name(target), columns, (), queries.take(values))
     only(values, "VALUES", "expressions")
-    rows = tuple(
-        tuple(terms.take(cell) for cell in (row.expressions if isinstance(row, exp.Tuple) else (row.this,)))
-        for row in values.expressions
-    )
-    return tree.Insert(_table(target), columns, rows)
+    return tree.Insert(table_name(target), columns, queries.rows(values))
 
 
 def _update(terms: Terms, parsed: Any) -> tree.Update:
@@ -272,7 +176,7 @@ def _update(terms: Terms, parsed: Any) -> tree.Update:
         if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
             raise SqlError("42601", "SET takes column = value", place(each))
         changes.append((terms.take(each.this), terms.take(each.expression)))
-    return tree.Update(_table(parsed.this), tuple(changes), terms.optional(parsed.args.get("where")))
+    return tree.Update(table_name(parsed.this), tuple(changes), terms.optional(parsed.args.get("where")))
 
 
 def _create(terms: Terms, parsed: Any) -> tree.CreateTable:
@@ -293,11 +197,11 @@ def _create(terms: Terms, parsed: Any) -> tree.CreateTable:
         elif isinstance(each, exp.PrimaryKey):
             found = tuple(_key_column(part) for part in each.expressions)
         else:
-            raise refuse(each, _name(each))
+            raise refuse(each, name_of(each))
         if key and found:
             raise SqlError("42P16", "more than one PRIMARY KEY", found[0].at)
         key = key or found
-    return tree.CreateTable(_table(schema.this), tuple(columns), key, bool(parsed.args.get("exists")))
+    return tree.CreateTable(table_name(schema.this), tuple(columns), key, bool(parsed.args.get("exists")))
 
 
 def _key_column(parsed: Any) -> tree.Column:
@@ -327,7 +231,7 @@ def _column(terms: Terms, parsed: Any) -> tuple[tree.ColumnMade, bool]:
             case exp.DefaultColumnConstraint() as rule:
                 default = terms.take(rule.this)
             case rule:
-                raise refuse(parsed, _name(rule).removesuffix("COLUMNCONSTRAINT"))
+                raise refuse(parsed, name_of(rule).removesuffix("COLUMNCONSTRAINT"))
     if kind is Type.NULL:
         raise SqlError("42601", f"column {name} has no type", at)
     return tree.ColumnMade(name, kind, not_null or is_key, default, digits, scale, at), is_key

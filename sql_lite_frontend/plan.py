@@ -138,6 +138,20 @@ class Distinct:
 
 
 @dataclass(frozen=True, slots=True)
+class Combine:
+    """`union`: rows of both sides; `intersect`, `except`: those of the left that are on the right, too, or are not.
+
+    Without `all` each row is there once; with it as often as the sum, the least or the difference of its counts.
+    """
+
+    way: str
+    all: bool
+    left: Any
+    right: Any
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """What rows are sorted by."""
 

@@ -12,12 +12,14 @@ from sql_lite_frontend.rules.columns import choose_columns
 from sql_lite_frontend.rules.conditions import fold_constants, push_filters
 from sql_lite_frontend.rules.joins import choose_joins
 from sql_lite_frontend.rules.orders import drop_sorts, push_limits
+from sql_lite_frontend.rules.projections import merge_projections
 from sql_lite_frontend.rules.spans import choose_spans
 from sql_lite_frontend.rules.walking import Rule
 
 RULES: tuple[Rule, ...] = (
     fold_constants,  # first: what the others look at is then as plain as it can be
     push_filters,  # before spans and joins, which look at conditions where they have arrived
+    merge_projections,  # conditions have gone through; what follows looks for the scan below a projection
     choose_spans,  # before joins: a lookup is for a left side that is a part of a table
     choose_joins,
     drop_sorts,  # before limits: a limit goes through where no sort is left

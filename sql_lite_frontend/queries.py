@@ -1,21 +1,20 @@
-"""From a SELECT to the plan that it literally says; the planner's rules come after.
+"""From a query to the plan that it literally says; the planner's rules come after.
 
-Owns what each clause means, and where names and aggregates may stand. Does not own typing
-(sql_lite_frontend/binder.py) nor writes (sql_lite_frontend/changes.py). Read next: sql_lite_frontend/planner.py.
+Owns what each clause of a SELECT means, and where names and aggregates may stand. Does not own typing
+(sql_lite_frontend/binder.py), ORDER BY and LIMIT (sql_lite_frontend/clauses.py), UNION and VALUES
+(sql_lite_frontend/combined.py) nor writes (sql_lite_frontend/changes.py). Read next: sql_lite_frontend/combined.py.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sql_lite_frontend import bound, functions, plan, tree
-from sql_lite_frontend.binder import Binder, Scope, assign, compare
+from sql_lite_frontend.binder import Binder, Scope, compare
 from sql_lite_frontend.bound import Expression, Field, join_and
+from sql_lite_frontend.clauses import Context, Made, Tables, field_of, finish, numbered, place_of
+from sql_lite_frontend.combined import combined, values
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import COLUMNS_MAX
-from sql_lite_frontend.schema import Table
-from sql_lite_frontend.types import Kind, Type
-
-Tables = Mapping[str, Table | None]
+from sql_lite_frontend.types import Type
 
 
 def scan_of(name: tree.TableName, tables: Tables, nullable: bool = False) -> plan.Scan:
@@ -30,24 +29,29 @@ def scan_of(name: tree.TableName, tables: Tables, nullable: bool = False) -> pla
     return plan.Scan(table, name.alias, fields)
 
 
-def no_aggregate(_: Any) -> Expression | None:
-    """Where every expression is what it says."""
-    return None
+def make(context: Context, query: tree.Query) -> Made:
+    """The plan of a query. Raises SqlError with the place."""
+    match query:
+        case tree.Select():
+            return Query(context, query).make()
+        case tree.Values():
+            return values(context, query)
+    return combined(context, query, lambda part: make(context, part))
 
 
 class Query:
     """The plan of one SELECT, made clause by clause in the order in which they happen."""
 
-    def __init__(self, select: tree.Select, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> None:
+    def __init__(self, context: Context, select: tree.Select) -> None:
+        self._context = context
         self._select = select
-        self._tables = tables
         self._scope = Scope()
-        self._plain = Binder(self._scope, types, names, no_aggregate)
-        self._outer = Binder(self._scope, types, names, self._aggregate)
+        self._plain = context.binder(self._scope)
+        self._outer = Binder(self._scope, context.kinds, context.names, self._aggregate)
         self._aggregates: dict[plan.Aggregate, Field] = {}
         self._keys: dict[Expression, Field] = {}
 
-    def make(self) -> plan.Prepared:
+    def make(self) -> Made:
         """Raises SqlError with the place."""
         select = self._select
         source = self._from()
@@ -57,7 +61,7 @@ class Query:
         grouped = bool(select.group)
         for term in select.group:
             key = self._plain.bind(self._named(term, outputs))
-            self._keys.setdefault(key, _field_of(key, "key"))
+            self._keys.setdefault(key, field_of(key, "key"))
         made = [self._outer.bind(each.expression) for each in outputs]
         having = None if select.having is None else self._outer.condition(select.having)
         order = [self._outer.bind(self._named(each.expression, outputs)) for each in select.order]
@@ -68,16 +72,16 @@ class Query:
             if having is not None:
                 source = plan.Filter(source, self._over_groups(having, select.having))
         names = tuple(_output_name(each, place) for place, each in enumerate(outputs))
-        return plan.Prepared(self._finish(source, made, names, order), names)
+        return finish(source, made, names, order, select, self._plain)
 
     def _from(self) -> Any:
         first = self._select.source
         if first is None:
             return plan.Listed((), ((),))
-        source: Any = scan_of(first, self._tables)
+        source = self._item(first)
         self._enter(first, source)
         for join in self._select.joins:
-            right = scan_of(join.table, self._tables, nullable=join.kind == "left")
+            right = self._item(join.table, nullable=join.kind == "left")
             left_fields = list(self._scope.fields)
             self._enter(join.table, right)
             conditions = [self._using(each, left_fields, right) for each in join.using]
@@ -86,13 +90,27 @@ class Query:
             source = plan.Join(source, right, join.kind == "left", join_and(tuple(conditions)))
         return source
 
-    def _enter(self, name: tree.TableName, scan: plan.Scan) -> None:
+    def _item(self, item: tree.TableName | tree.Derived, nullable: bool = False) -> Any:
+        """A table of FROM, or a query with the names that it has here."""
+        if isinstance(item, tree.TableName):
+            return scan_of(item, self._context.tables, nullable)
+        made = make(self._context, item.query)
+        if len(item.columns) > len(made.columns):
+            raise SqlError("42601", f"{len(item.columns)} names for {len(made.columns)} columns", item.at)
+        names = item.columns + made.columns[len(item.columns) :]
+        fields = (
+            Field(name, each.type, nullable or each.nullable, item.alias)
+            for name, each in zip(names, made.root.fields, strict=True)
+        )
+        return plan.Project(made.root, tuple(made.root.fields), tuple(fields))
+
+    def _enter(self, name: tree.TableName | tree.Derived, scan: Any) -> None:
         if name.alias in self._scope.tables:
             raise SqlError("42701", f"two tables by the name {name.alias}", name.at, "give one of them another: t AS u")
         self._scope.tables.append(name.alias)
         self._scope.fields += scan.fields
 
-    def _using(self, column: tree.Column, left_fields: list[Field], right: plan.Scan) -> Expression:
+    def _using(self, column: tree.Column, left_fields: list[Field], right: Any) -> Expression:
         left = [each for each in left_fields if each.name == column.name and each not in self._scope.hidden]
         mine = [each for each in right.fields if each.name == column.name]
         if len(left) != 1 or len(mine) != 1:
@@ -122,10 +140,9 @@ class Query:
 
     def _named(self, term: Any, outputs: list[tree.Output]) -> Any:
         """In GROUP BY and ORDER BY: the number or the name of an output stands for it."""
-        if isinstance(term, tree.Constant) and term.type is Type.INTEGER:
-            if not 1 <= term.value <= len(outputs):
-                raise SqlError("42703", f"there is no column number {term.value}", term.at)
-            return outputs[term.value - 1].expression
+        place = numbered(term, len(outputs))
+        if place is not None:
+            return outputs[place].expression
         if isinstance(term, tree.Column) and not term.table:
             named = [each for each in outputs if each.alias == term.name]
             if named:
@@ -167,48 +184,9 @@ class Query:
         known = {*self._keys.values(), *self._aggregates.values()}
         for each in bound.fields(made):
             if each not in known:
-                at = int(getattr(term, "at", -1))
-                raise SqlError("42803", f"{each} is neither grouped nor aggregated", at, "add it to GROUP BY")
+                message = f"{each} is neither grouped nor aggregated"
+                raise SqlError("42803", message, place_of(term), "add it to GROUP BY")
         return made
-
-    # -- the end -----------------------------------------------------------------------------------------------------
-
-    def _finish(self, source: Any, made: list[Expression], names: tuple[str, ...], order: list[Expression]) -> Any:
-        select = self._select
-        places = [next((at for at, one in enumerate(made) if one == each), -1) for each in order]
-        extra = [each for each, place in zip(order, places, strict=True) if place < 0]
-        if select.distinct and extra:
-            raise SqlError("42P16", "with DISTINCT, ORDER BY takes columns of the result only")
-        fields = [_field_of(each, name) for each, name in zip(made, names, strict=True)]
-        hidden = [_field_of(each, "order") for each in extra]
-        node: Any = plan.Project(source, (*made, *extra), (*fields, *hidden))
-        if select.distinct:
-            node = plan.Distinct(node)
-        rest = iter(hidden)
-        keys = tuple(
-            plan.Key(fields[place] if place >= 0 else next(rest), each.descending, each.nulls_first)
-            for place, each in zip(places, select.order, strict=True)
-        )
-        if keys:
-            node = plan.Sort(node, keys)
-        limit, offset = self._count(select.limit, "LIMIT"), self._count(select.offset, "OFFSET")
-        if limit is not None or offset is not None:
-            node = plan.Limit(node, limit, offset)
-        if hidden:
-            node = plan.Project(node, tuple(fields), tuple(_field_of(each, each.name) for each in fields))
-        return node
-
-    def _count(self, term: Any, what: str) -> Expression | None:
-        if term is None:
-            return None
-        made = assign(self._plain.bind(term), Type.INTEGER, what, int(getattr(term, "at", -1)))
-        if bound.fields(made):
-            raise SqlError("42601", f"{what} cannot depend on a row", int(getattr(term, "at", -1)))
-        return made
-
-
-def _field_of(expression: Expression, name: str) -> Field:
-    return Field(name, expression.type, expression.nullable)
 
 
 def _output_name(output: tree.Output, place: int) -> str:

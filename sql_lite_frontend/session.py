@@ -145,7 +145,7 @@ class Session:
         statement = parsed.statement
         if isinstance(statement, tree.Plain) and statement.word != "show tables":
             return (yield from self._plain(statement.word))
-        writes = not isinstance(statement, tree.Select | tree.Explain | tree.Plain)
+        writes = not isinstance(statement, tree.Query | tree.Explain | tree.Plain)
         return (yield from self._carried(lambda transaction: self._within(parsed, given, transaction), writes))
 
     def _carried(self, body: Callable[[Transaction], Flow[T]], writes: bool = True) -> Flow[T]:
@@ -261,8 +261,8 @@ def _kinds(given: tuple[Any, ...]) -> tuple[Kind, ...]:
 def _prepared(
     statement: Any, named: Named, schema: Schema, transaction: Transaction, kinds: Sequence[Kind]
 ) -> Flow[Any]:
-    if not isinstance(statement, tree.Select | tree.Insert | tree.Update | tree.Delete):
-        raise SqlError("0A000", "only SELECT, INSERT, UPDATE and DELETE have a plan")
+    if not isinstance(statement, tree.Query | tree.Insert | tree.Update | tree.Delete):
+        raise SqlError("0A000", "only queries, INSERT, UPDATE and DELETE have a plan")
     tables = yield from tables_of(statement, schema, transaction)
     return prepare(statement, tables, kinds, named.places)
 

@@ -1,10 +1,13 @@
 """Expressions of sqlglot as ours, and what both parts of the parser use: names, places, refusals.
 
-Owns which operators exist and how a literal becomes a value. This and sql_lite_frontend/parse.py are the only modules
-that see sqlglot. Does not own functions by name (sql_lite_frontend/functions.py).
+Owns which operators exist and how a literal becomes a value. This, sql_lite_frontend/selects.py
+and sql_lite_frontend/parse.py are the only modules that see sqlglot. Does not own functions by name
+(sql_lite_frontend/functions.py).
 Read next: sql_lite_frontend/binder.py.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -36,6 +39,11 @@ def refuse(parsed: Any, what: str) -> SqlError:
     return SqlError("0A000", f"{what} is not supported", place(parsed))
 
 
+def name_of(parsed: Any) -> str:
+    """What sqlglot calls it."""
+    return type(parsed).__name__.upper()
+
+
 def only(parsed: Any, what: str, *understood: str) -> None:
     """Refuse any part of a node that is there and not understood."""
     for name, value in parsed.args.items():
@@ -58,7 +66,7 @@ class Terms:
     """Takes the expressions of one statement; it counts their `?`."""
 
     def __init__(self) -> None:
-        self._depth = self._nodes = 0
+        self._depth = self._deepest = self._nodes = 0
         self._parameters = 0
         self._named = False
 
@@ -69,6 +77,7 @@ class Terms:
     def take(self, parsed: Any) -> Any:
         """One expression. Raises 54001 where it is too deep."""
         self._depth += 1
+        self._deepest = max(self._deepest, self._depth)
         if self._depth > TREE_DEPTH_MAX:
             raise SqlError("54001", f"an expression more than {TREE_DEPTH_MAX} deep", place(parsed))
         self._count(1)
@@ -76,6 +85,21 @@ class Terms:
             return self._take(parsed)
         finally:
             self._depth -= 1
+
+    @contextmanager
+    def measured(self) -> Iterator[Callable[[], tuple[int, int]]]:
+        """Gives what is taken meanwhile its size: how many expressions, and how deep."""
+        before, deepest, self._deepest = self._nodes, self._deepest, self._depth
+        yield lambda: (self._nodes - before, self._deepest - self._depth)
+        self._deepest = max(deepest, self._deepest)
+
+    def again(self, size: tuple[int, int], at: int) -> None:
+        """What has this size will stand here once more. Raises 54001."""
+        nodes, depth = size
+        self._count(nodes)
+        if self._depth + depth > TREE_DEPTH_MAX:
+            raise SqlError("54001", f"an expression more than {TREE_DEPTH_MAX} deep", at)
+        self._deepest = max(self._deepest, self._depth + depth)
 
     def _count(self, nodes: int) -> None:
         self._nodes += nodes

@@ -77,11 +77,25 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A query of FROM, and the name that its columns go by; `columns`: their own names, as far as given.
+
+    `closed`: it was named by WITH, and sees no columns from outside.
+    """
+
+    query: "Query"
+    alias: str
+    columns: tuple[str, ...]
+    closed: bool
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """A join to what stands before it. `using`: names instead of a condition."""
 
     kind: str  # "inner" or "left"
-    table: TableName
+    table: TableName | Derived
     condition: Any | None
     using: tuple[Column, ...] = ()
 
@@ -105,10 +119,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A query."""
+    """A query of one SELECT."""
 
     outputs: tuple[Output, ...]
-    source: TableName | None
+    source: TableName | Derived | None
     joins: tuple[Join, ...] = ()
     where: Any | None = None
     group: tuple[Any, ...] = ()
@@ -120,13 +134,40 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """A query whose rows are listed."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    order: tuple[Order, ...] = ()
+    limit: Any | None = None
+    offset: Any | None = None
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """One query made of several by `union`, `intersect` or `except`, from the left. `all`: equal rows are not one."""
+
+    way: str
+    all: bool
+    parts: tuple[Any, ...]
+    order: tuple[Order, ...] = ()
+    limit: Any | None = None
+    offset: Any | None = None
+    at: int = -1
+
+
+Query = Select | Values | Combined
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Rows into a table: listed, or those of a query. `columns` empty: all, in their order."""
 
     table: TableName
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
-    query: Select | None = None
+    query: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The planner's rules, each from a plan to a plan with the same rows (sql_lite_frontend/planner.py has their order).
 
+    projections.py   merge_projections
     conditions.py    fold_constants, push_filters
     spans.py         choose_spans
     joins.py         choose_joins

@@ -32,6 +32,8 @@ def _needing(node: Any, needed: dict[Field, None]) -> Any:
             inner = needed | dict.fromkeys(key.field for key in node.keys)
         case plan.Limit():
             inner = needed
+        case plan.Combine():
+            return below(node, lambda each: _needing(each, dict.fromkeys(each.fields)))
         case _:
             inner = dict.fromkeys(node.source.fields) if hasattr(node, "source") else {}
     return below(node, lambda each: _needing(each, inner))

@@ -11,6 +11,7 @@ from sql_lite_frontend import bound, plan
 from sql_lite_frontend.bound import Constant, Expression, Operation, join_and, parts_of_and
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.expressions import single
+from sql_lite_frontend.rules.projections import picked
 from sql_lite_frontend.rules.walking import upwards
 
 
@@ -103,7 +104,30 @@ def _push(node: Any, parts: tuple[Expression, ...]) -> Any:
             return replace(made, condition=join_and((*parts_of_and(made.condition), *rest)))
         case plan.Filter():
             return _push(node.source, (*parts_of_and(node.condition), *parts))
+        case plan.Distinct() | plan.Sort():
+            return replace(node, source=_push(node.source, parts))
+        case plan.Project():
+            return _through(node, parts)
+        case plan.Combine():
+            left = _push(node.left, _renamed(parts, node.fields, node.left.fields))
+            if node.way != "union":  # less on the right is not needed, and its fields may be NULL where ours are not
+                return replace(node, left=left)
+            return replace(node, left=left, right=_push(node.right, _renamed(parts, node.fields, node.right.fields)))
     return plan.Filter(node, _joined(parts))
+
+
+def _renamed(parts: tuple[Expression, ...], fields: Any, others: Any) -> tuple[Expression, ...]:
+    known = dict(zip(fields, others, strict=True))
+    return tuple(bound.exchange(part, known.get) for part in parts)
+
+
+def _through(node: plan.Project, parts: tuple[Expression, ...]) -> Any:
+    """Parts go through a projection where it only picks what they need."""
+    known = picked(node)
+    below = tuple(part for part in parts if all(each in known for each in bound.fields(part)))
+    rest = tuple(part for part in parts if part not in below)
+    made = replace(node, source=_push(node.source, tuple(bound.exchange(each, known.get) for each in below)))
+    return plan.Filter(made, _joined(rest)) if rest else made
 
 
 def _joined(parts: tuple[Expression, ...]) -> Expression:

@@ -62,10 +62,41 @@ def test_what_is_repeated_counts_again():
     assert refused(f"SELECT {text}").state == "54001"
 
 
+def test_queries_are_counted_and_nested_so_deep():
+    def nested(depth):
+        return "SELECT a FROM " + "(SELECT a FROM " * depth + "t" + ") AS t" * depth
+
+    parse.parse(nested(limits.QUERY_DEPTH_MAX - 1))
+    assert refused(nested(limits.QUERY_DEPTH_MAX)).state == "54001"
+    parse.parse(" UNION SELECT ".join(["SELECT 1"] + ["1"] * (limits.QUERIES_MAX - 2)))
+    assert refused(" UNION SELECT ".join(["SELECT 1"] + ["1"] * 10_000)).state == "54000"
+    assert refused(" EXCEPT SELECT 2 UNION SELECT ".join(["SELECT 1"] * 1_000)).state == "42601"
+
+
+def test_a_name_of_with_counts_again_at_each_use():
+    def chain(length, width):
+        names = [
+            f"q{n} AS (SELECT 1 FROM {', '.join([f'q{n - 1} AS x{m}' for m in range(width)])})"
+            for n in range(1, length)
+        ]
+        return f"WITH q0 AS (SELECT 1), {', '.join(names)} SELECT * FROM q{length - 1}"
+
+    parse.parse(chain(limits.QUERY_DEPTH_MAX - 1, 1))
+    assert refused(chain(limits.QUERY_DEPTH_MAX + 1, 1)).state == "54001"
+    assert refused(chain(8, 3)).state == "54000"
+    deep, wide = "+".join(["1"] * 100), " OR ".join(["TRUE"] * 20_000)
+    assert (
+        refused(f"WITH q AS (SELECT {wide}) SELECT * FROM {', '.join(f'q AS q{n}' for n in range(9))}").state == "54001"
+    )
+    parse.parse(f"WITH q AS (SELECT {deep} AS a) SELECT * FROM q")
+
+
 @pytest.mark.parametrize(
     ("text", "name", "place"),
     [
-        ("SELECT a FROM t UNION SELECT 2", "UNION", (1, 8)),
+        ("SELECT a FROM t UNION BY NAME SELECT 2", "BY NAME in UNION", (1, 8)),
+        ("SELECT * FROM (t JOIN u ON TRUE)", "a join in brackets", (1, 16)),
+        ("SELECT * FROM t, LATERAL (SELECT 1) AS v", "LATERAL in FROM", (1, 34)),
         ("SELECT\n  (SELECT 1)", "SUBQUERY", (2, 11)),
         ("SELECT a FROM t RIGHT JOIN u ON 1 = 1", "RIGHT JOIN", (1, 28)),
         ("SELECT count(*) FILTER (WHERE a > 1) FROM t", "FILTER", (1, 8)),
@@ -77,7 +108,9 @@ def test_what_is_repeated_counts_again():
         ("CREATE INDEX i ON t (a)", "CREATE INDEX", (1, 14)),
         ("SELECT a FROM t WHERE a IN (SELECT 1)", "QUERY in IN", (1, 36)),
         ("SELECT a FROM t FOR UPDATE", "LOCKS", (1, 8)),
-        ("WITH x AS (SELECT 1) SELECT * FROM x", "WITH", (1, 6)),
+        ("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "WITH RECURSIVE", (1, 16)),
+        ("WITH x AS MATERIALIZED (SELECT 1) SELECT * FROM x", "MATERIALIZED in WITH", (1, 6)),
+        ("INSERT INTO t DEFAULT VALUES", "DEFAULT in INSERT", (1, 13)),
         ("VACUUM", "VACUUM", (1, 1)),
         ("EXPLAIN " * 20_000 + "SELECT 1", "EXPLAIN EXPLAIN", (1, 9)),
         ("DELETE FROM t USING u", "USING", (1, 13)),

@@ -12,12 +12,12 @@ The life of a statement
       = tree             tree.py                         what was written; kept by its text
      schema              schema.py                       the catalog's version, read in the statement's transaction
      bind                binder.py, queries.py, changes.py    names -> fields, types; the plan that the text says
-                         clauses.py, combined.py
+                         clauses.py, combined.py, subqueries.py
       = plan             plan.py, bound.py
      rules               planner.py, rules/              named, in a stated order
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
       = executable                                       kept by text and parameter types, under the catalog's version
-     execute             sources.py, operators.py, joins.py, groups.py   batches, pulled from above
+     execute             sources.py, operators.py, joins.py, groups.py, answers.py   batches, pulled from above
                          writes.py, ddl.py               changes, handed to the transaction when all are known
     result               session.py                      rows stream; the snapshot is the statement's
 
@@ -58,7 +58,8 @@ Left out, and where it goes
 ---------------------------
 - UNIQUE, CHECK, secondary indexes: an index is a further number behind the table's id (keys.py), a field of the
   descriptor, further keys of a write, and a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
-- Subqueries in expressions, WITH RECURSIVE. Window functions: a node.
+- WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
+  columns from outside. Window functions: a node.
 - RETURNING; ON CONFLICT; IN as a list of gets; an OR as several spans.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.

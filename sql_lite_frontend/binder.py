@@ -18,17 +18,19 @@ Special = Callable[[Any], Expression | None]
 
 
 class Scope:
-    """The fields that names can mean. `hidden`: of a USING, those that only a name with a table finds."""
+    """The fields that names can mean. `hidden`: of a USING, those that only a name with a table finds.
 
-    def __init__(self) -> None:
+    `outside`: what a name means around this query, if anything.
+    """
+
+    def __init__(self, outside: Callable[[tree.Column], Expression | None] | None = None) -> None:
+        self._outside = outside
         self.fields: list[Field] = []
         self.hidden: set[Field] = set()
         self.tables: list[str] = []
 
-    def find(self, column: tree.Column) -> Field:
-        """Raises 42703, 42702 or 42P01."""
-        if column.table and column.table not in self.tables:
-            raise SqlError("42P01", f"no table {column.table} in this statement", column.at)
+    def find_or_none(self, column: tree.Column) -> Expression | None:
+        """Raises 42702."""
         found = [
             each
             for each in self.fields
@@ -39,6 +41,15 @@ class Scope:
         if found:
             tables = " or ".join(each.table for each in found)
             raise SqlError("42702", f"{column.name} of {tables}?", column.at, "write the table and a point before it")
+        return None if self._outside is None else self._outside(column)
+
+    def find(self, column: tree.Column) -> Expression:
+        """Raises 42703, 42702 or 42P01."""
+        found = self.find_or_none(column)
+        if found is not None:
+            return found
+        if column.table and column.table not in self.tables:
+            raise SqlError("42P01", f"no table {column.table} in this statement", column.at)
         name = f"{column.table}.{column.name}" if column.table else column.name
         hint = "there are: " + ", ".join(dict.fromkeys(each.name for each in self.fields)) if self.fields else ""
         raise SqlError("42703", f"no column {name}", column.at, hint[:200])

@@ -43,14 +43,18 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """The value given for a place in the text; a plan is made for what is known of it."""
+    """The value given for a place in the text; a plan is made for what is known of it.
+
+    With a `name`: a subquery's answer, or a column around a subquery (sql_lite_frontend/subqueries.py).
+    """
 
     place: int
     type: Type
     nullable: bool
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"?{self.place + 1}"
+        return self.name or f"?{self.place + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Operation:
     """An operator, or with the name of a function its call.
 
     `function` is not None: strict, NULL if an argument is NULL, else the function's value of them.
-    Else `name` is one of and, or, not, `=` and its kin, is_null, is_true, is_false, distinct_from, in, case, coalesce.
+    Else `name` is one of and, or, not, `=` and its kin, is_null, is_true, is_false, distinct_from, in, case, coalesce,
+    answer and among (of a subquery).
     """
 
     name: str

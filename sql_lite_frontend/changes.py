@@ -10,12 +10,12 @@ from typing import Any
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.binder import Scope, assign
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
-from sql_lite_frontend.clauses import Context
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.queries import make, scan_of
 from sql_lite_frontend.rows import layout
 from sql_lite_frontend.scans import scanned
 from sql_lite_frontend.schema import Column, Table
+from sql_lite_frontend.subqueries import Clause, Context
 from sql_lite_frontend.values import fit_numeric
 
 
@@ -46,19 +46,19 @@ class Change:
             raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
         if statement.query is None:
             return plan.Insert(table, self._listed(statement, table, places))
-        query = make(self._context, statement.query)
+        query = make(self._context, statement.query, None)
         _check_width(len(query.columns), len(places), statement.table.at)
         fields = query.root.fields
         row = self._row(table, dict(zip(places, fields, strict=True)), statement.table.at)
         return plan.Insert(table, plan.Project(query.root, row, _fields(row)))
 
     def _listed(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed:
-        binder = self._context.binder(Scope())
+        clause = Clause(self._context, Scope())
         rows = []
         for cells in statement.rows:
             at = int(getattr(cells[0], "at", -1)) if cells else -1
             _check_width(len(cells), len(places), at)
-            rows.append(self._row(table, dict(zip(places, map(binder.bind, cells), strict=True)), at))
+            rows.append(self._row(table, dict(zip(places, map(clause.bind, cells), strict=True)), at))
         return plan.Listed(_fields(rows[0]), tuple(rows))
 
     def _row(self, table: Table, given: Mapping[int, Expression], at: int) -> tuple[Expression, ...]:
@@ -75,7 +75,9 @@ class Change:
         scope.tables, scope.fields = [scan.alias], list(scan.fields)
         if statement.where is None:
             return scan, scope, scan
-        return scan, scope, plan.Filter(scan, self._context.binder(scope).condition(statement.where))
+        clause = Clause(self._context, scope)
+        condition = clause.condition(statement.where)
+        return scan, scope, plan.Filter(clause.around(scan), condition)
 
     def _keys_and(self, scan: plan.Scan, source: Any, row: tuple[Expression, ...]) -> plan.Project:
         made = (*(scan.fields[place] for place in scan.table.key), *row)
@@ -83,14 +85,14 @@ class Change:
 
     def _update(self, statement: tree.Update) -> plan.Update:
         scan, scope, source = self._found(statement)
-        binder, new = self._context.binder(scope), dict[int, Expression]()
+        clause, new = Clause(self._context, scope), dict[int, Expression]()
         for column, term in statement.changes:
             place = place_of(scan.table, column)
             if place in new:
                 raise SqlError("42701", f"SET names {column.name} twice", column.at)
-            new[place] = stored(scan.table.columns[place], binder.bind(term), column.at)
+            new[place] = stored(scan.table.columns[place], clause.bind(term), column.at)
         row = tuple(new.get(place, field) for place, field in enumerate(scan.fields))
-        return plan.Update(scan.table, self._keys_and(scan, source, row))
+        return plan.Update(scan.table, self._keys_and(scan, clause.around(source), row))
 
 
 def place_of(table: Table, column: tree.Column) -> int:

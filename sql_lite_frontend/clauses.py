@@ -1,47 +1,18 @@
-"""What all queries end with: ORDER BY, LIMIT and OFFSET, and what is known where a statement is bound.
+"""What all queries end with: DISTINCT, ORDER BY, LIMIT and OFFSET.
 
-Owns `Context` and the last nodes of a query's plan. Does not own what stands before them
+Owns the last nodes of a query's plan. Does not own what stands before them
 (sql_lite_frontend/queries.py, sql_lite_frontend/combined.py). Read next: sql_lite_frontend/queries.py.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from sql_lite_frontend import bound, plan, tree
-from sql_lite_frontend.binder import Binder, Scope, assign
+from sql_lite_frontend.binder import assign
 from sql_lite_frontend.bound import Expression, Field
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.schema import Table
-from sql_lite_frontend.types import Kind, Type
-
-Tables = Mapping[str, Table | None]
-
-
-@dataclass(slots=True)
-class Context:
-    """What is known where a statement is bound: tables by name, the kinds of parameters, the places of named ones."""
-
-    tables: Tables
-    kinds: Sequence[Kind]
-    names: Mapping[str, int]
-
-    def binder(self, scope: Scope) -> Binder:
-        """A binder for names in this scope."""
-        return Binder(scope, self.kinds, self.names, no_special)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The plan of a query, and the names of its columns."""
-
-    root: Any
-    columns: tuple[str, ...]
-
-
-def no_special(_: Any) -> Expression | None:
-    """Where every expression is what it says."""
-    return None
+from sql_lite_frontend.subqueries import Clause, Made
+from sql_lite_frontend.types import Type
 
 
 def field_of(expression: Expression, name: str) -> Field:
@@ -64,7 +35,12 @@ def numbered(term: Any, count: int) -> int | None:
 
 
 def finish(
-    source: Any, made: Sequence[Expression], names: Sequence[str], order: Sequence[Expression], query: Any, bind: Binder
+    source: Any,
+    made: Sequence[Expression],
+    names: Sequence[str],
+    order: Sequence[Expression],
+    query: Any,
+    clause: Clause,
 ) -> Made:
     """Columns of a result over their source, then DISTINCT, ORDER BY and LIMIT; order has the terms' expressions."""
     places = [next((at for at, one in enumerate(made) if one == each), -1) for each in order]
@@ -84,7 +60,7 @@ def finish(
     )
     if keys:
         node = plan.Sort(node, keys)
-    limit, offset = _count(query.limit, "LIMIT", bind), _count(query.offset, "OFFSET", bind)
+    limit, offset = _count(query.limit, "LIMIT", clause), _count(query.offset, "OFFSET", clause)
     if limit is not None or offset is not None:
         node = plan.Limit(node, limit, offset)
     if hidden:
@@ -92,10 +68,11 @@ def finish(
     return Made(node, tuple(names))
 
 
-def _count(term: Any, what: str, bind: Binder) -> Expression | None:
+def _count(term: Any, what: str, clause: Clause) -> Expression | None:
     if term is None:
         return None
-    made = assign(bind.bind(term), Type.INTEGER, what, place_of(term))
+    made = assign(clause.bind(term), Type.INTEGER, what, place_of(term))
+    clause.nothing(what, place_of(term))
     if bound.fields(made):
         raise SqlError("42601", f"{what} cannot depend on a row", place_of(term))
     return made

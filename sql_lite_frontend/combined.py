@@ -11,16 +11,18 @@ from typing import Any
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.binder import Scope, cast, unify
 from sql_lite_frontend.bound import Expression, Field
-from sql_lite_frontend.clauses import Context, Made, field_of, finish, numbered, place_of
+from sql_lite_frontend.clauses import field_of, finish, numbered, place_of
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import COLUMNS_MAX
+from sql_lite_frontend.subqueries import Clause, Context, Made, Outside
 from sql_lite_frontend.types import Type
 
 
-def values(context: Context, query: tree.Values) -> Made:
+def values(context: Context, query: tree.Values, outside: Outside | None) -> Made:
     """The plan of VALUES."""
-    binder = context.binder(Scope())
-    rows = [tuple(binder.bind(each) for each in row) for row in query.rows]
+    clause = Clause(context, Scope(None if outside is None else outside.find))
+    rows = [tuple(clause.bind(each) for each in row) for row in query.rows]
+    clause.nothing("VALUES", query.at)
     width = len(rows[0])
     if width > COLUMNS_MAX:
         raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns", query.at)
@@ -109,10 +111,11 @@ def _ended(context: Context, node: Any, names: tuple[str, ...], query: tree.Valu
     """ORDER BY of the whole takes the names of its columns, or their numbers."""
     scope = Scope()
     scope.fields = [replace(each, name=name, table="") for each, name in zip(node.fields, names, strict=True)]
-    binder = context.binder(scope)
+    clause = Clause(context, scope)
     order: list[Expression] = []
     for each in query.order:
         place = numbered(each.expression, len(names))
-        order.append(scope.fields[place] if place is not None else binder.bind(each.expression))
+        order.append(scope.fields[place] if place is not None else clause.bind(each.expression))
+    clause.nothing(f"ORDER BY of {query.way.upper() if isinstance(query, tree.Combined) else 'VALUES'}", query.at)
     named = plan.Project(node, tuple(node.fields), tuple(scope.fields))
-    return finish(named, scope.fields, names, order, query, binder)
+    return finish(named, scope.fields, names, order, query, clause)

@@ -10,14 +10,16 @@ from typing import Any
 
 from node.flow import Flow
 from sql_lite_frontend import plan, tree
+from sql_lite_frontend.answers import Answer, answered, apply_maker
 from sql_lite_frontend.changes import Change
-from sql_lite_frontend.clauses import Context, Tables
 from sql_lite_frontend.expressions import Givens, Rows
 from sql_lite_frontend.groups import group_maker
 from sql_lite_frontend.joins import join_maker
 from sql_lite_frontend.operators import (
     Distinct,
+    Execution,
     Maker,
+    Operator,
     combine_maker,
     filter_maker,
     limit_maker,
@@ -28,6 +30,7 @@ from sql_lite_frontend.planner import planned
 from sql_lite_frontend.queries import make
 from sql_lite_frontend.schema import Schema
 from sql_lite_frontend.sources import listed_for_many, listed_maker, scan_maker
+from sql_lite_frontend.subqueries import Context, Tables
 from sql_lite_frontend.types import Kind
 from txn.transaction import Transaction
 
@@ -41,27 +44,35 @@ class Executable:
 
     prepared: plan.Prepared
     make: Maker
+    answers: tuple[Answer, ...] = ()
     many: Callable[[Givens], Rows] | None = None
+
+    def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Operator]:
+        """The operator for these parameters, when all subqueries are answered that need nothing from outside."""
+        execution = Execution(transaction, given)
+        if self.prepared.more:
+            execution = yield from answered(self.answers, self.prepared.more, execution)
+        return self.make(execution)
 
 
 def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> plan.Prepared:
     """The plan of a query, INSERT, UPDATE or DELETE. Raises SqlError."""
-    context = Context(tables, types, names)
-    if isinstance(statement, tree.Query):
-        made = make(context, statement)
-        return plan.Prepared(planned(made.root), made.columns)
-    return plan.Prepared(planned(Change(context).make(statement).root), ())
+    context = Context(tables, types, names, make)
+    made = make(context, statement, None) if isinstance(statement, tree.Query) else Change(context).make(statement)
+    answers = tuple(replace(each, query=planned(each.query)) for each in context.answers)
+    return plan.Prepared(planned(made.root), made.columns, answers, context.more)
 
 
 def executable(prepared: plan.Prepared) -> Executable:
     """The plan with its functions."""
-    return Executable(prepared, maker(prepared.root.source if prepared.writes else prepared.root))
+    answers = tuple(Answer(each.form, each.place, maker(each.query)) for each in prepared.answers)
+    return Executable(prepared, maker(prepared.root.source if prepared.writes else prepared.root), answers)
 
 
 def executable_for_many(prepared: plan.Prepared) -> Executable:
     """The plan of a write with its functions, for many rows of parameters."""
     made = executable(prepared)
-    if not isinstance(prepared.root.source, plan.Listed):
+    if prepared.more or not isinstance(prepared.root.source, plan.Listed):
         return made
     return replace(made, many=listed_for_many(prepared.root.source))
 
@@ -75,6 +86,8 @@ def maker(node: Any) -> Maker:
             return listed_maker(node)
         case plan.Join():
             return join_maker(node, maker(node.left), maker(node.right))
+        case plan.Apply():
+            return apply_maker(node, maker(node.source), maker(node.query))
         case plan.Combine():
             return combine_maker(node, maker(node.left), maker(node.right))
     source = maker(node.source)

@@ -11,7 +11,10 @@ from sql_lite_frontend import plan
 
 def explained(prepared: plan.Prepared) -> list[str]:
     """The lines."""
-    return list(_lines(prepared.root, 0))
+    lines = list(_lines(prepared.root, 0))
+    for each in prepared.answers:
+        lines += [f"{each.name}: {each.form}, once", *_lines(each.query, 1)]
+    return lines
 
 
 def _lines(node: Any, depth: int) -> Iterator[str]:
@@ -42,6 +45,8 @@ def _line(node: Any) -> str:
         case plan.Limit():
             offset = "" if node.offset is None else f" after {node.offset}"
             return f"limit {'all' if node.limit is None else node.limit}{offset}"
+        case plan.Apply():
+            return f"{node.answer}: {node.form}, for each {_list(node.arguments) or 'value from further outside'}"
         case plan.Combine():
             return f"{node.way}{' all' if node.all else ''}"
         case plan.Insert() | plan.Update() | plan.Delete():

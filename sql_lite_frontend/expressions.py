@@ -8,9 +8,11 @@ Read next: sql_lite_frontend/scans.py.
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation, Parameter
+from sql_lite_frontend.errors import SqlError
 
 Rows = list[tuple[Any, ...]]
 Givens = Sequence[tuple[Any, ...]]  # rows of parameters
@@ -65,6 +67,32 @@ def either(*parts: Any) -> Any:
     return None if None in parts else False
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a subquery of IN gave: its values, and whether NULL was one of them."""
+
+    values: frozenset[Any]
+    null: bool
+
+
+def answered(found: Any) -> Any:
+    """A subquery's value. Raises the error that it gave instead."""
+    if isinstance(found, SqlError):
+        raise found
+    return found
+
+
+def among(value: Any, found: Among | SqlError) -> bool | None:
+    """value IN (SELECT …): a third truth value where a NULL may hide it."""
+    some: Among = answered(found)
+    if value is not None and value in some.values:
+        return True
+    return None if some.null or (value is None and some.values) else False
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {"answer": answered, "among": among}
+
+
 class Code:
     """One function in the making: where its fields are, and what it needs beside them."""
 
@@ -103,6 +131,8 @@ class Code:
                 return self._case(of)
             case "coalesce":
                 return self._coalesce(of.arguments)
+            case "answer" | "among":
+                return call(self.keep(FUNCTIONS[of.name]), *map(self.value, of.arguments))
             case "and" | "or" if of.nullable:
                 function = both if of.name == "and" else either
                 return call(self.keep(function), *map(self.value, of.arguments))

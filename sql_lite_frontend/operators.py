@@ -27,7 +27,7 @@ class Execution:
     """One execution of a plan: the transaction that it reads in, and the parameters."""
 
     transaction: Transaction
-    given: tuple[Any, ...]
+    given: Sequence[Any]
 
 
 class Operator(Protocol):

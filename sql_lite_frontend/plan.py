@@ -138,6 +138,36 @@ class Distinct:
 
 
 @dataclass(frozen=True, slots=True)
+class Apply:
+    """Each row with a subquery's answer as one more field.
+
+    The query's plan takes the `arguments`, values of the row, as parameters at `places`.
+    """
+
+    source: Any
+    form: str  # as that of a tree.Subquery
+    query: Any
+    arguments: tuple[Expression, ...]
+    places: tuple[int, ...]
+    answer: Field
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Its rows' fields."""
+        return (*self.source.fields, self.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A subquery that needs no row around it: its answer is a parameter of the statement."""
+
+    name: str
+    form: str
+    query: Any
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Combine:
     """`union`: rows of both sides; `intersect`, `except`: those of the left that are on the right, too, or are not.
 
@@ -212,15 +242,20 @@ class Delete:
     source: Any
 
 
-SOURCES = ("source", "left", "right")  # the attributes that hold other nodes
+SOURCES = ("source", "left", "right", "query")  # the attributes that hold other nodes
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement that can be carried out: the plan, and the names of its result's columns, none for a write."""
+    """A statement that can be carried out: the plan, and the names of its result's columns, none for a write.
+
+    `answers` are subqueries to be answered first; `more` is the number of parameters beside those that are given.
+    """
 
     root: Any
     columns: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
+    more: int = 0
 
     @property
     def writes(self) -> bool:

@@ -5,15 +5,17 @@ Owns what each clause of a SELECT means, and where names and aggregates may stan
 (sql_lite_frontend/combined.py) nor writes (sql_lite_frontend/changes.py). Read next: sql_lite_frontend/combined.py.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sql_lite_frontend import bound, functions, plan, tree
-from sql_lite_frontend.binder import Binder, Scope, compare
+from sql_lite_frontend.binder import Scope, compare
 from sql_lite_frontend.bound import Expression, Field, join_and
-from sql_lite_frontend.clauses import Context, Made, Tables, field_of, finish, numbered, place_of
+from sql_lite_frontend.clauses import field_of, finish, numbered, place_of
 from sql_lite_frontend.combined import combined, values
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import COLUMNS_MAX
+from sql_lite_frontend.subqueries import Clause, Context, Made, Outside, Tables
 from sql_lite_frontend.types import Type
 
 
@@ -29,48 +31,54 @@ def scan_of(name: tree.TableName, tables: Tables, nullable: bool = False) -> pla
     return plan.Scan(table, name.alias, fields)
 
 
-def make(context: Context, query: tree.Query) -> Made:
-    """The plan of a query. Raises SqlError with the place."""
+def make(context: Context, query: tree.Query, outside: Outside | None) -> Made:
+    """The plan of a query, maybe inside of another. Raises SqlError with the place."""
     match query:
         case tree.Select():
-            return Query(context, query).make()
+            return Query(context, query, outside).make()
         case tree.Values():
-            return values(context, query)
-    return combined(context, query, lambda part: make(context, part))
+            return values(context, query, outside)
+    return combined(context, query, lambda part: make(context, part, outside))
 
 
 class Query:
     """The plan of one SELECT, made clause by clause in the order in which they happen."""
 
-    def __init__(self, context: Context, select: tree.Select) -> None:
+    def __init__(self, context: Context, select: tree.Select, outside: Outside | None) -> None:
         self._context = context
         self._select = select
-        self._scope = Scope()
-        self._plain = context.binder(self._scope)
-        self._outer = Binder(self._scope, context.kinds, context.names, self._aggregate)
+        self._outside = outside
+        self._scope = Scope(None if outside is None else outside.find)
+        self._plain = Clause(context, self._scope)
+        self._outer = Clause(context, self._scope, self._aggregate)
         self._aggregates: dict[plan.Aggregate, Field] = {}
         self._keys: dict[Expression, Field] = {}
+        self._answers: list[Field] = []
 
     def make(self) -> Made:
         """Raises SqlError with the place."""
         select = self._select
         source = self._from()
         if select.where is not None:
-            source = plan.Filter(source, self._plain.condition(select.where))
+            condition = self._plain.condition(select.where)
+            source = plan.Filter(self._plain.around(source), condition)
         outputs = self._outputs()
         grouped = bool(select.group)
         for term in select.group:
             key = self._plain.bind(self._named(term, outputs))
             self._keys.setdefault(key, field_of(key, "key"))
+        self._outer.known |= self._plain.known
         made = [self._outer.bind(each.expression) for each in outputs]
         having = None if select.having is None else self._outer.condition(select.having)
         order = [self._outer.bind(self._named(each.expression, outputs)) for each in select.order]
         if grouped or self._aggregates or having is not None:
-            source = self._group(source)
+            source = self._group(self._plain.around(source))
             made = [self._over_groups(each, term.expression) for each, term in zip(made, outputs, strict=True)]
             order = [self._over_groups(each, term.expression) for each, term in zip(order, select.order, strict=True)]
+            source = self._outer.around(source)
             if having is not None:
                 source = plan.Filter(source, self._over_groups(having, select.having))
+        source = self._outer.around(source)
         names = tuple(_output_name(each, place) for place, each in enumerate(outputs))
         return finish(source, made, names, order, select, self._plain)
 
@@ -87,14 +95,26 @@ class Query:
             conditions = [self._using(each, left_fields, right) for each in join.using]
             if join.condition is not None:
                 conditions.append(self._plain.condition(join.condition))
-            source = plan.Join(source, right, join.kind == "left", join_and(tuple(conditions)))
+            source = self._joined(source, right, join, join_and(tuple(conditions)))
         return source
+
+    def _joined(self, left: Any, right: Any, join: tree.Join, condition: Expression | None) -> Any:
+        """A join. What subqueries of ON need of a row is around both sides, or around the right one of a LEFT JOIN."""
+        if not self._plain.pending:
+            return plan.Join(left, right, join.kind == "left", condition)
+        if join.kind != "left":
+            pairs = self._plain.around(plan.Join(left, right, False, None))
+            assert condition is not None, "a subquery stands in a condition"
+            return plan.Filter(pairs, condition)
+        if any(field not in right.fields for each in self._plain.pending for field in each.arguments):
+            self._plain.nothing("ON of a LEFT JOIN, but those of its right side", place_of(join.condition))
+        return plan.Join(left, self._plain.around(right), True, condition)
 
     def _item(self, item: tree.TableName | tree.Derived, nullable: bool = False) -> Any:
         """A table of FROM, or a query with the names that it has here."""
         if isinstance(item, tree.TableName):
             return scan_of(item, self._context.tables, nullable)
-        made = make(self._context, item.query)
+        made = make(self._context, item.query, None if item.closed else self._outside)
         if len(item.columns) > len(made.columns):
             raise SqlError("42601", f"{len(item.columns)} names for {len(made.columns)} columns", item.at)
         names = item.columns + made.columns[len(item.columns) :]
@@ -167,6 +187,8 @@ class Query:
                 plan.Aggregate("count", None, False), Field("count", Type.INTEGER, False)
             )
         argument = self._plain.bind(inner)
+        if self._outside and not bound.fields(argument) and any(map(self._outside.has, bound.walk(argument))):
+            raise SqlError("0A000", "an aggregate of columns from outside of a subquery is not supported", term.at)
         kind = functions.aggregate_type(term.name, argument.type)
         if kind is None:
             raise SqlError("42883", f"no {term.name}({argument.type})", term.at, "CAST it to a number")
@@ -174,6 +196,11 @@ class Query:
         return self._aggregates.setdefault(aggregate, Field(term.name, kind, term.name != "count"))
 
     def _group(self, source: Any) -> plan.Group:
+        self._answers = [each.answer for each in self._outer.pending]
+        self._outer.pending = [
+            replace(each, arguments=tuple(self._over_groups(field, None) for field in each.arguments))
+            for each in self._outer.pending
+        ]
         return plan.Group(
             source, tuple(self._keys), tuple(self._aggregates), (*self._keys.values(), *self._aggregates.values())
         )
@@ -181,7 +208,7 @@ class Query:
     def _over_groups(self, expression: Expression, term: Any) -> Expression:
         """The expression over a group's fields. Raises 42803 if it needs another."""
         made = bound.exchange(expression, self._keys.get)
-        known = {*self._keys.values(), *self._aggregates.values()}
+        known = {*self._keys.values(), *self._aggregates.values(), *self._answers}
         for each in bound.fields(made):
             if each not in known:
                 message = f"{each} is neither grouped nor aggregated"

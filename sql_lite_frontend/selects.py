@@ -39,7 +39,7 @@ class Queries:
     """Takes the queries of one statement, and all expressions in it by its `terms`."""
 
     def __init__(self) -> None:
-        self.terms = Terms()
+        self.terms = Terms(self.take)
         self._named: dict[str, Named] = {}
         self._count = self._depth = self._deepest = 0
 

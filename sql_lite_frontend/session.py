@@ -21,7 +21,7 @@ from sql_lite_frontend.explain import explained
 from sql_lite_frontend.expressions import Rows
 from sql_lite_frontend.limits import STATEMENTS_CACHED
 from sql_lite_frontend.many import Portion, portions
-from sql_lite_frontend.operators import Execution, Operator
+from sql_lite_frontend.operators import Operator
 from sql_lite_frontend.parameters import Given, Named, named_in
 from sql_lite_frontend.parse import parse
 from sql_lite_frontend.schema import Schema, Schemas, all_tables
@@ -220,7 +220,7 @@ class Session:
         if found is None:
             prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, _kinds(given))
             found = schema.keep(name, executable(prepared))
-        source = found.make(Execution(transaction, given))
+        source = yield from found.start(transaction, given)
         if found.prepared.writes:
             count = yield from carry_out(found.prepared.root, source, transaction)
             return Result((), count)
@@ -246,7 +246,7 @@ class Session:
         try:
             for each, portion in pairs:
                 for given in portion.givens:
-                    source = each.make(Execution(transaction, given))
+                    source = yield from each.start(transaction, given)
                     count += yield from carry_out(each.prepared.root, source, transaction)
         except ArgosyError:
             transaction.go_back(before)

@@ -63,9 +63,10 @@ def identifier(parsed: Any) -> str:
 
 
 class Terms:
-    """Takes the expressions of one statement; it counts their `?`."""
+    """Takes the expressions of one statement; it counts their `?`. `query` takes a query in an expression."""
 
-    def __init__(self) -> None:
+    def __init__(self, query: Callable[[Any], tree.Query]) -> None:
+        self._query = query
         self._depth = self._deepest = self._nodes = 0
         self._parameters = 0
         self._named = False
@@ -213,8 +214,20 @@ class Terms:
         made = tree.Call("distinct_from", (self.take(parsed.this), self.take(parsed.expression)), place(parsed))
         return tree.Call("not", (made,), made.at) if isinstance(parsed, exp.NullSafeEQ) else made
 
-    def _in(self, parsed: Any) -> tree.Call:
-        only(parsed, "IN", "this", "expressions")
+    def _scalar(self, parsed: Any) -> tree.Subquery:
+        return tree.Subquery("scalar", self._query(parsed), None, place(parsed))
+
+    def _exists(self, parsed: Any) -> tree.Subquery:
+        only(parsed, "EXISTS", "this")
+        return tree.Subquery("exists", self._query(parsed.this), None, place(parsed))
+
+    def _in(self, parsed: Any) -> tree.Call | tree.Subquery:
+        only(parsed, "IN", "this", "expressions", "query")
+        query = parsed.args.get("query")
+        if len(parsed.expressions) == 1 and isinstance(parsed.expressions[0], exp.Query | exp.Values):
+            (query,) = parsed.expressions
+        if query is not None:
+            return tree.Subquery("in", self._query(query), self.take(parsed.this), place(parsed))
         items = tuple(self.take(each) for each in (parsed.this, *parsed.expressions))
         return tree.Call("in", items, place(parsed))
 
@@ -300,6 +313,8 @@ _TAKERS: dict[type, Any] = {
     exp.NullSafeEQ: Terms._distinct_from,
     exp.NullSafeNEQ: Terms._distinct_from,
     exp.In: Terms._in,
+    exp.Subquery: Terms._scalar,
+    exp.Exists: Terms._exists,
     exp.Between: Terms._between,
     exp.Like: Terms._like,
     exp.Escape: Terms._escape,

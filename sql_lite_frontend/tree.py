@@ -68,6 +68,16 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class Subquery:
+    """A query in an expression. Forms: `scalar`, its one value; `exists`; `in`, with the `test` that is looked for."""
+
+    form: str
+    query: "Query"
+    test: Any | None = None
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class TableName:
     """A table of FROM, and the name that its columns go by."""
 

@@ -32,6 +32,10 @@ def _needing(node: Any, needed: dict[Field, None]) -> Any:
             inner = needed | dict.fromkeys(key.field for key in node.keys)
         case plan.Limit():
             inner = needed
+        case plan.Apply():
+            outer = {each: None for each in needed if each is not node.answer} | bound.fields(*node.arguments)
+            query = _needing(node.query, dict.fromkeys(node.query.fields))
+            return replace(node, source=_needing(node.source, outer), query=query)
         case plan.Combine():
             return below(node, lambda each: _needing(each, dict.fromkeys(each.fields)))
         case _:

@@ -108,6 +108,10 @@ def _push(node: Any, parts: tuple[Expression, ...]) -> Any:
             return replace(node, source=_push(node.source, parts))
         case plan.Project():
             return _through(node, parts)
+        case plan.Apply():
+            rest = tuple(part for part in parts if node.answer in bound.fields(part))
+            made = replace(node, source=_push(node.source, tuple(part for part in parts if part not in rest)))
+            return plan.Filter(made, _joined(rest)) if rest else made
         case plan.Combine():
             left = _push(node.left, _renamed(parts, node.fields, node.left.fields))
             if node.way != "union":  # less on the right is not needed, and its fields may be NULL where ours are not

@@ -56,6 +56,6 @@ def _few(node: Any, few: Expression) -> Any:
     match node:
         case plan.Sort() | plan.Scan():
             return replace(node, few=few)
-        case plan.Project():
+        case plan.Project() | plan.Apply():
             return replace(node, source=_few(node.source, few))
     return node

@@ -1,9 +1,10 @@
 """SQL: tables over the transactional key space of `txn`.
 
-A table is a span of keys, a row one value in it, a statement one transaction, and BEGIN … COMMIT is one transaction
-over several statements, strictly serializable as all are (txn/__init__.py). This package knows tables and nothing of
-ranges. It is free of I/O: statements are flows (node/flow.py) over a `Database` and its `Transaction`s, so the same
-engine runs in the plain form, under trio, in a client and in the simulated world.
+A table is a span of keys, a row one value in it, an index a span beside it with an entry for each row. A statement is
+one transaction, and BEGIN … COMMIT is one transaction over several statements, strictly serializable as all are
+(txn/__init__.py). This package knows tables and nothing of ranges. It is free of I/O: statements are flows
+(node/flow.py) over a `Database` and its `Transaction`s, so the same engine runs in the plain form, under trio, in a
+client and in the simulated world.
 
 The life of a statement
 -----------------------
@@ -18,7 +19,8 @@ The life of a statement
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
       = executable                                       kept by text and parameter types, under the catalog's version
      execute             sources.py, operators.py, joins.py, groups.py, answers.py   batches, pulled from above
-                         writes.py, ddl.py               changes, handed to the transaction when all are known
+                         writes.py, entries.py           changes, handed to the transaction when all are known
+                         ddl.py, indexes.py              changes of the catalog
     result               session.py                      rows stream; the snapshot is the statement's
 
 Rules of the package
@@ -49,15 +51,16 @@ UNION, INTERSECT and EXCEPT are taken from the left, as there; INTERSECT ALL and
 WITH names is carried out anew wherever it is used.
 Types are strict: a column holds its type or NULL, a condition is BOOLEAN, TEXT and INTEGER do not compare.
 x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003), not REAL. LIKE tells large from small
-letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. Every column of the result is grouped or
-aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST and GREATEST.
+letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. A UNIQUE constraint is a unique index with a name,
+which DROP INDEX drops. What is UNIQUE is looked at after a statement, so an UPDATE may exchange values. Every column of
+the result is grouped or aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST
+and GREATEST.
 NULL sorts first, and last with DESC, as there. INTEGER / INTEGER is cut towards zero, as there. BOOLEANs are no
 numbers, NUMERIC is exact to 38 digits; a number with a point is REAL, but NUMERIC beside a NUMERIC.
 
 Left out, and where it goes
 ---------------------------
-- UNIQUE, CHECK, secondary indexes: an index is a further number behind the table's id (keys.py), a field of the
-  descriptor, further keys of a write, and a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
+- CHECK. Indexes in the planner: a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
 - RETURNING; ON CONFLICT; IN as a list of gets; an OR as several spans.

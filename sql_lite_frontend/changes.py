@@ -14,7 +14,7 @@ from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.queries import make, scan_of
 from sql_lite_frontend.rows import layout
 from sql_lite_frontend.scans import scanned
-from sql_lite_frontend.schema import Column, Table
+from sql_lite_frontend.schema import Column, Index, Table
 from sql_lite_frontend.subqueries import Clause, Context
 from sql_lite_frontend.values import fit_numeric
 
@@ -34,7 +34,8 @@ class Change:
                 root = self._update(statement)
             case tree.Delete():
                 scan, _, source = self._found(statement)
-                root = plan.Delete(scan.table, self._keys_and(scan, source, ()))
+                old = known_of(scan.table, scan.table.indexes)
+                root = plan.Delete(scan.table, self._columns_and(scan, source, old, ()), old)
         return plan.Prepared(root, ())
 
     # -- insert ------------------------------------------------------------------------------------------------------
@@ -79,8 +80,10 @@ class Change:
         condition = clause.condition(statement.where)
         return scan, scope, plan.Filter(clause.around(scan), condition)
 
-    def _keys_and(self, scan: plan.Scan, source: Any, row: tuple[Expression, ...]) -> plan.Project:
-        made = (*(scan.fields[place] for place in scan.table.key), *row)
+    def _columns_and(
+        self, scan: plan.Scan, source: Any, old: Sequence[int], row: tuple[Expression, ...]
+    ) -> plan.Project:
+        made = (*(scan.fields[place] for place in old), *row)
         return plan.Project(source, made, _fields(made))
 
     def _update(self, statement: tree.Update) -> plan.Update:
@@ -92,7 +95,14 @@ class Change:
                 raise SqlError("42701", f"SET names {column.name} twice", column.at)
             new[place] = stored(scan.table.columns[place], clause.bind(term), column.at)
         row = tuple(new.get(place, field) for place, field in enumerate(scan.fields))
-        return plan.Update(scan.table, self._keys_and(scan, clause.around(source), row))
+        indexes = tuple(each for each in scan.table.indexes if not new.keys().isdisjoint(each.entry))
+        old = known_of(scan.table, indexes)
+        return plan.Update(scan.table, self._columns_and(scan, clause.around(source), old, row), old, indexes)
+
+
+def known_of(table: Table, indexes: Sequence[Index]) -> tuple[int, ...]:
+    """The places of what must be known of a row as it is: the primary key, then what entries of these indexes hold."""
+    return tuple(dict.fromkeys((*table.key, *(place for each in indexes for place in each.entry))))
 
 
 def place_of(table: Table, column: tree.Column) -> int:

@@ -2,11 +2,12 @@
 
 Each writes a new version of the catalog, which no other change ever writes (sql_lite_frontend/schema.py). A dropped
 table's rows cannot be found any more from the commit on; they are removed afterwards, in portions, and a mark in the
-catalog says until then that they are there: whoever drops a table next goes on where somebody stopped.
-Read next: sql_lite_frontend/session.py.
+catalog says until then that they are there: whoever drops a table or an index next goes on where somebody stopped.
+Does not own CREATE INDEX and DROP INDEX. Read next: sql_lite_frontend/indexes.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from node.flow import Flow
@@ -18,16 +19,16 @@ from sql_lite_frontend.expressions import single
 from sql_lite_frontend.keys import (
     DROPPED_PREFIX,
     NEXT_ID_KEY,
-    ROWS,
     VERSION_KEY,
     dropped_key,
-    index_prefix,
+    index_key,
     past,
     table_key,
+    table_prefix,
 )
-from sql_lite_frontend.limits import COLUMNS_MAX
+from sql_lite_frontend.limits import COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX
 from sql_lite_frontend.rows import layout
-from sql_lite_frontend.schema import Column, Schema, Table, encode_table
+from sql_lite_frontend.schema import Column, Index, Schema, Table, encode_table
 from txn.database import Database
 from txn.transaction import Transaction
 
@@ -49,8 +50,10 @@ def create_table(statement: tree.CreateTable, schema: Schema, transaction: Trans
     last = yield from transaction.get(NEXT_ID_KEY)
     number = FIRST_TABLE if last is None else int.from_bytes(last, "big")
     transaction.put(NEXT_ID_KEY, (number + 1).to_bytes(ID_BYTES, "big"))
-    transaction.put(table_key(name), encode_table(Table(number, name, columns, key)))
-    _new_version(transaction, chance)
+    table = Table(number, name, columns, key)
+    for each in statement.indexes:
+        table = yield from with_index(table, each, transaction)
+    put_table(table, transaction, chance)
 
 
 def drop_table(statement: tree.DropTable, schema: Schema, transaction: Transaction, chance: Chance) -> Flow[None]:
@@ -62,8 +65,47 @@ def drop_table(statement: tree.DropTable, schema: Schema, transaction: Transacti
             return
         raise SqlError("42P01", f"no table {name}", statement.table.at, "DROP TABLE IF EXISTS")
     transaction.delete(table_key(name))
-    transaction.put(dropped_key(table.id), b"")
+    for each in table.indexes:
+        transaction.delete(index_key(each.name))
+    drop(table_prefix(table.id), transaction)
     _new_version(transaction, chance)
+
+
+def with_index(table: Table, made: tree.IndexMade, transaction: Transaction) -> Flow[Table]:
+    """The table with one index more. Raises 42P07, 42703, 42701 or 54000."""
+    if len(table.indexes) == INDEXES_MAX:
+        raise SqlError("54000", f"a table has at most {INDEXES_MAX} indexes", made.at)
+    columns = places_of([each.name for each in table.columns], made.columns, made.name or "UNIQUE")
+    own = [each.name for each in table.indexes]
+    name, count = made.name, 0
+    while not name or name in own or (yield from transaction.get(index_key(name))) is not None:
+        if made.name:
+            raise SqlError("42P07", f"index {name} is there already", made.at, "CREATE INDEX IF NOT EXISTS")
+        name = _name_of(table, columns, count)
+        count += 1
+    rest = tuple(place for place in table.key if place not in columns)
+    index = Index(table.next_index, name, columns, rest, made.unique)
+    return replace(table, indexes=(*table.indexes, index), next_index=table.next_index + 1)
+
+
+def _name_of(table: Table, columns: Sequence[int], count: int) -> str:
+    """The name of a UNIQUE that was given none; `count`: so many such names are taken."""
+    tail = f"_key{count or ''}"
+    names = "_".join((table.name, *(table.columns[place].name for place in columns)))
+    return names.encode()[: NAME_BYTES_MAX - len(tail)].decode(errors="ignore") + tail
+
+
+def put_table(table: Table, transaction: Transaction, chance: Chance) -> None:
+    """A table's new descriptor."""
+    transaction.put(table_key(table.name), encode_table(table))
+    for each in table.indexes:
+        transaction.put(index_key(each.name), table.name.encode())
+    _new_version(transaction, chance)
+
+
+def drop(prefix: bytes, transaction: Transaction) -> None:
+    """What begins with this is to be removed afterwards."""
+    transaction.put(dropped_key(prefix), prefix)
 
 
 def _new_version(transaction: Transaction, chance: Chance) -> None:
@@ -82,14 +124,20 @@ def _columns(statement: tree.CreateTable) -> tuple[tuple[Column, ...], tuple[int
             raise SqlError("42701", f"column {column.name} stands twice", column.at)
     if not statement.primary_key:
         raise SqlError("42P16", "a table without a PRIMARY KEY", at, "its rows lie in the order of that key")
-    key = []
-    for part in statement.primary_key:
-        if part.name not in names:
-            raise SqlError("42703", f"no column {part.name} for the PRIMARY KEY", part.at)
-        if names.index(part.name) in key:
-            raise SqlError("42701", f"column {part.name} stands twice in the PRIMARY KEY", part.at)
-        key.append(names.index(part.name))
-    return tuple(_column(each, place in key) for place, each in enumerate(statement.columns)), tuple(key)
+    key = places_of(names, statement.primary_key, "the PRIMARY KEY")
+    return tuple(_column(each, place in key) for place, each in enumerate(statement.columns)), key
+
+
+def places_of(names: Sequence[str], columns: Sequence[tree.Column], where: str) -> tuple[int, ...]:
+    """The places of these columns in a table that has these names. Raises 42703 or 42701."""
+    places: list[int] = []
+    for each in columns:
+        if each.name not in names:
+            raise SqlError("42703", f"no column {each.name} for {where}", each.at)
+        if names.index(each.name) in places:
+            raise SqlError("42701", f"column {each.name} stands twice in {where}", each.at)
+        places.append(names.index(each.name))
+    return tuple(places)
 
 
 def _column(made: tree.ColumnMade, is_key: bool) -> Column:
@@ -108,10 +156,9 @@ def _no_parameter(term: Any) -> None:
 
 
 def remove_dropped(database: Database) -> Flow[None]:
-    """Remove the rows of all tables that were dropped."""
+    """Remove what is left of all tables and indexes that were dropped."""
     marks = yield from database.scan(DROPPED_PREFIX, past(DROPPED_PREFIX))
-    for mark, _ in marks:
-        prefix = index_prefix(int.from_bytes(mark[len(DROPPED_PREFIX) :], "big"), ROWS)
+    for mark, prefix in marks:
 
         def remove(transaction: Transaction, prefix: bytes = prefix, mark: bytes = mark) -> Flow[bool]:
             rows = yield from transaction.scan(prefix, past(prefix), REMOVED_AT_ONCE)

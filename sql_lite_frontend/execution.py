@@ -32,12 +32,13 @@ from sql_lite_frontend.schema import Schema
 from sql_lite_frontend.sources import listed_for_many, listed_maker, scan_maker
 from sql_lite_frontend.subqueries import Context, Tables
 from sql_lite_frontend.types import Kind
+from sql_lite_frontend.writes import Writing
 from txn.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Executable:
-    """A prepared statement: of a write, `make` makes the operator of its source.
+    """A prepared statement: of a write, `make` makes the operator of its source, and `writing` takes its rows.
 
     `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them.
     """
@@ -45,6 +46,7 @@ class Executable:
     prepared: plan.Prepared
     make: Maker
     answers: tuple[Answer, ...] = ()
+    writing: Writing | None = None
     many: Callable[[Givens], Rows] | None = None
 
     def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Operator]:
@@ -66,7 +68,9 @@ def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mappin
 def executable(prepared: plan.Prepared) -> Executable:
     """The plan with its functions."""
     answers = tuple(Answer(each.form, each.place, maker(each.query)) for each in prepared.answers)
-    return Executable(prepared, maker(prepared.root.source if prepared.writes else prepared.root), answers)
+    if prepared.writes:
+        return Executable(prepared, maker(prepared.root.source), answers, Writing(prepared.root))
+    return Executable(prepared, maker(prepared.root), answers)
 
 
 def executable_for_many(prepared: plan.Prepared) -> Executable:

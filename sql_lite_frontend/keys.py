@@ -3,11 +3,12 @@
 Owns the encoding of a tuple of values (NULL first; then by value) and the prefixes of tables. Keys live in the space
 `SQL` of the key space (ranges/keys.py), so no key of the key-value interface meets them.
 
-    table id, index id, value, value, …        index 1 holds the rows, by primary key
+    table id, index id, value, value, …        index 1 holds the rows, by primary key; others: entries.py
     0, 0                                       the catalog's version; a statement reads it in its transaction
     0, 1                                       the next table id
     0, 2, name                                 a table's descriptor
-    0, 3, table id in 8 bytes                  a dropped table, whose rows are still there
+    0, 3, prefix                               a dropped table or index, whose rows or entries are still there
+    0, 4, name                                 the name of the table that an index is on
 
 Every value is self-delimiting: a tuple that is a prefix of another one is a prefix of its bytes, so the rows under a
 tuple of leading columns are one span. Zero bytes count twice in a key (ranges/keys.py), so text has none.
@@ -117,6 +118,19 @@ def table_key(name: str) -> bytes:
 DROPPED_PREFIX = index_prefix(CATALOG, 3)
 
 
-def dropped_key(table: int) -> bytes:
-    """Where it is said that a table was dropped and its rows are not removed yet."""
-    return DROPPED_PREFIX + table.to_bytes(8, "big")
+def table_prefix(table: int) -> bytes:
+    """What all keys of a table begin with, those of its indexes too."""
+    return encode_integer(table)
+
+
+def dropped_key(prefix: bytes) -> bytes:
+    """Where it is said that what begins with this was dropped, and is not removed yet."""
+    return DROPPED_PREFIX + encode_value(prefix)
+
+
+INDEXES_PREFIX = index_prefix(CATALOG, 4)
+
+
+def index_key(name: str) -> bytes:
+    """Where it stands which table an index is on."""
+    return INDEXES_PREFIX + encode_value(name)

@@ -16,6 +16,7 @@ TYPE_DEPTH_MAX = 3  # brackets behind the name of a type, inside each other
 TREE_DEPTH_MAX = 120  # an expression's tree: a + b + c is one deeper than a + b
 TREE_NODES_MAX = 100_000  # expressions of a statement
 COLUMNS_MAX = 256  # of a table or a result
+INDEXES_MAX = 32  # of a table
 NAME_BYTES_MAX = 64
 JOINS_MAX = 16
 QUERIES_MAX = 64  # of a statement; one that WITH names counts again wherever it is used

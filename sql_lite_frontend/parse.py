@@ -1,8 +1,9 @@
 """From text to statements (sql_lite_frontend/tree.py): sqlglot reads the text, after limits; what we lack is refused.
 
 Owns the dialect and what may stand where in a statement: each node that is taken up names the parts it understands,
-and any other part that is there is refused with 0A000, by its name and place. Expressions: sql_lite_frontend/terms.py.
-Does not own names and types of columns (sql_lite_frontend/binder.py). Read next: sql_lite_frontend/terms.py.
+and any other part that is there is refused with 0A000, by its name and place. Expressions: sql_lite_frontend/terms.py;
+CREATE and DROP: sql_lite_frontend/definitions.py. Does not own names and types of columns
+(sql_lite_frontend/binder.py). Read next: sql_lite_frontend/terms.py.
 """
 
 import re
@@ -11,11 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from sql_lite_frontend import tree
+from sql_lite_frontend.definitions import created, dropped
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import check_text, check_tokens
-from sql_lite_frontend.selects import Queries, table_name
-from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse
-from sql_lite_frontend.types import Type
+from sql_lite_frontend.selects import Queries
+from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse, table_name
 
 try:
     from sqlglot import exp, parser, tokens
@@ -144,12 +145,9 @@ def _other(queries: Queries, parsed: Any) -> Any:
             only(parsed, "DELETE", "this", "where")
             return tree.Delete(table_name(parsed.this), terms.optional(parsed.args.get("where")))
         case exp.Create():
-            return _create(terms, parsed)
+            return created(terms, parsed)
         case exp.Drop():
-            only(parsed, "DROP", "this", "kind", "exists")
-            if parsed.args["kind"] != "TABLE":
-                raise refuse(parsed, f"DROP {parsed.args['kind']}")
-            return tree.DropTable(table_name(parsed.this), bool(parsed.args.get("exists")))
+            return dropped(parsed)
     raise refuse(parsed, name_of(parsed))
 
 
@@ -177,61 +175,3 @@ def _update(terms: Terms, parsed: Any) -> tree.Update:
             raise SqlError("42601", "SET takes column = value", place(each))
         changes.append((terms.take(each.this), terms.take(each.expression)))
     return tree.Update(table_name(parsed.this), tuple(changes), terms.optional(parsed.args.get("where")))
-
-
-def _create(terms: Terms, parsed: Any) -> tree.CreateTable:
-    if parsed.args.get("kind") != "TABLE":
-        raise refuse(parsed, f"CREATE {parsed.args.get('kind')}")
-    only(parsed, "CREATE TABLE", "this", "kind", "exists")
-    schema = parsed.this
-    if not isinstance(schema, exp.Schema):
-        raise SqlError("42601", "CREATE TABLE without columns", place(parsed))
-    columns: list[tree.ColumnMade] = []
-    key: tuple[tree.Column, ...] = ()
-    found: tuple[tree.Column, ...]
-    for each in schema.expressions:
-        if isinstance(each, exp.ColumnDef):
-            column, is_key = _column(terms, each)
-            columns.append(column)
-            found = (tree.Column("", column.name, column.at),) if is_key else ()
-        elif isinstance(each, exp.PrimaryKey):
-            found = tuple(_key_column(part) for part in each.expressions)
-        else:
-            raise refuse(each, name_of(each))
-        if key and found:
-            raise SqlError("42P16", "more than one PRIMARY KEY", found[0].at)
-        key = key or found
-    return tree.CreateTable(table_name(schema.this), tuple(columns), key, bool(parsed.args.get("exists")))
-
-
-def _key_column(parsed: Any) -> tree.Column:
-    inner = parsed.this if isinstance(parsed, exp.Ordered) else parsed
-    if isinstance(parsed, exp.Ordered) and parsed.args.get("desc"):
-        raise refuse(parsed, "DESC in a PRIMARY KEY")
-    inner = inner.this if isinstance(inner, exp.Column) else inner
-    if not isinstance(inner, exp.Identifier):
-        raise refuse(parsed, "an expression in a PRIMARY KEY")
-    return tree.Column("", identifier(inner), place(inner))
-
-
-def _column(terms: Terms, parsed: Any) -> tuple[tree.ColumnMade, bool]:
-    only(parsed, "a column", "this", "kind", "constraints")
-    at, name = place(parsed), identifier(parsed.this)
-    if parsed.args.get("kind") is None:
-        raise SqlError("42601", f"column {name} has no type", at)
-    kind, digits, scale = terms.type(parsed.args["kind"], at)
-    is_key = not_null = False
-    default = None
-    for each in parsed.args.get("constraints") or ():
-        match each.kind:
-            case exp.PrimaryKeyColumnConstraint():
-                is_key = True
-            case exp.NotNullColumnConstraint() as rule:
-                not_null = not rule.args.get("allow_null")
-            case exp.DefaultColumnConstraint() as rule:
-                default = terms.take(rule.this)
-            case rule:
-                raise refuse(parsed, name_of(rule).removesuffix("COLUMNCONSTRAINT"))
-    if kind is Type.NULL:
-        raise SqlError("42601", f"column {name} has no type", at)
-    return tree.ColumnMade(name, kind, not_null or is_key, default, digits, scale, at), is_key

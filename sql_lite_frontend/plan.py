@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sql_lite_frontend.bound import Expression, Field
-from sql_lite_frontend.schema import Table
+from sql_lite_frontend.schema import Index, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,21 +225,37 @@ class Insert:
     table: Table
     source: Any
 
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """The indexes whose entries change."""
+        return self.table.indexes
+
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The source's rows are: the primary key as it is, then the whole row as it will be."""
+    """The source's rows are: columns as they are, in the places `old`, then the whole row as it will be.
+
+    `old` begins with the primary key, and has what entries of `indexes`, those that change, hold.
+    """
 
     table: Table
     source: Any
+    old: tuple[int, ...]
+    indexes: tuple[Index, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The source's rows are primary keys."""
+    """The source's rows are columns in the places `old`: the primary key, then what entries of indexes hold."""
 
     table: Table
     source: Any
+    old: tuple[int, ...]
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """The indexes whose entries change."""
+        return self.table.indexes
 
 
 SOURCES = ("source", "left", "right", "query")  # the attributes that hold other nodes

@@ -8,19 +8,20 @@ Read next: sql_lite_frontend/queries.py.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from node.codec import decode_plain, encode_plain
 from node.flow import Flow
-from sql_lite_frontend.keys import ROWS, TABLES_PREFIX, VERSION_KEY, index_prefix, past, table_key
+from sql_lite_frontend.keys import ROWS, TABLES_PREFIX, VERSION_KEY, index_key, index_prefix, past, table_key
 from sql_lite_frontend.limits import PLANS_CACHED
 from sql_lite_frontend.rows import Layout, layout
 from sql_lite_frontend.types import Type
 from txn.transaction import Transaction
 
 T = TypeVar("T")
-DESCRIPTOR_FORMAT = 1
+DESCRIPTOR_FORMAT = 2
 SCHEMAS_KEPT = 4
 
 
@@ -37,13 +38,34 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index. `columns`: the places of its columns; `rest`: those of the primary key that are not among them.
+
+    `unique`: no two rows have the same values in `columns`, where none of these is NULL. `number` is never used twice.
+    """
+
+    number: int
+    name: str
+    columns: tuple[int, ...]
+    rest: tuple[int, ...]
+    unique: bool
+
+    @property
+    def entry(self) -> tuple[int, ...]:
+        """The places of all columns that its entries hold, in their order."""
+        return self.columns + self.rest
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A table. `key`: the places of the primary key's columns, in its order."""
+    """A table. `key`: the places of the primary key's columns, in its order. `next_index`: the next index's number."""
 
     id: int
     name: str
     columns: tuple[Column, ...]
     key: tuple[int, ...]
+    indexes: tuple[Index, ...] = ()
+    next_index: int = ROWS + 1
 
     @property
     def layout(self) -> Layout:
@@ -55,21 +77,28 @@ class Table:
         """What the keys of its rows begin with."""
         return index_prefix(self.id, ROWS)
 
+    def names(self, places: Sequence[int]) -> str:
+        """The names of the columns in these places, for people."""
+        return ", ".join(self.columns[place].name for place in places)
+
 
 def encode_table(table: Table) -> bytes:
     """The descriptor's bytes."""
     columns = tuple(
         (each.name, each.type.value, each.not_null, each.default, each.digits, each.scale) for each in table.columns
     )
-    return encode_plain((DESCRIPTOR_FORMAT, table.id, table.name, columns, table.key))
+    indexes = tuple((each.number, each.name, each.columns, each.rest, each.unique) for each in table.indexes)
+    return encode_plain((DESCRIPTOR_FORMAT, table.id, table.name, columns, table.key, indexes, table.next_index))
 
 
 def decode_table(stored: bytes) -> Table:
     """The descriptor of these bytes."""
-    form, number, name, columns, key = decode_plain(stored)
+    form, *parts = decode_plain(stored)
     assert form == DESCRIPTOR_FORMAT, f"a table's descriptor of format {form}, which this version does not know"
-    made = (Column(title, Type(kind), *rest) for title, kind, *rest in columns)
-    return Table(number, name, tuple(made), tuple(key))
+    number, name, columns, key, indexes, next_index = parts
+    made = tuple(Column(title, Type(kind), *rest) for title, kind, *rest in columns)
+    found = tuple(Index(each, title, tuple(own), tuple(rest), *more) for each, title, own, rest, *more in indexes)
+    return Table(number, name, made, tuple(key), found, next_index)
 
 
 @dataclass(eq=False)
@@ -92,6 +121,15 @@ class Schema:
             stored = yield from transaction.get(table_key(name))
             self.tables[name] = None if stored is None else decode_table(stored)
         return self.tables[name]
+
+    def index(self, transaction: Transaction, name: str) -> Flow[tuple[Table, Index] | None]:
+        """The index of this name, and its table."""
+        stored = yield from transaction.get(index_key(name))
+        if stored is None:
+            return None
+        table = yield from self.table(transaction, stored.decode())
+        assert table is not None, f"index {name} is on a table that is not there"
+        return table, next(each for each in table.indexes if each.name == name)
 
 
 class Schemas:

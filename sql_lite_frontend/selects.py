@@ -13,7 +13,7 @@ from typing import Any
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.limits import COLUMNS_MAX, JOINS_MAX, QUERIES_MAX, QUERY_DEPTH_MAX
-from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse
+from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse, table_name
 
 try:
     from sqlglot import exp
@@ -254,20 +254,6 @@ class Queries:
             raise refuse(parsed, name_of(parsed))
         only(parsed, name, "expression")
         return self.terms.take(parsed.expression)
-
-
-def table_name(parsed: Any) -> tree.TableName:
-    """A plain table, with an alias or without."""
-    if not isinstance(parsed, exp.Table):
-        raise refuse(parsed, f"{name_of(parsed)} instead of a table's name")
-    only(parsed, "a table", "this", "alias", "joins")
-    if not isinstance(parsed.this, exp.Identifier):
-        raise refuse(parsed, f"{name_of(parsed.this)} instead of a table's name")
-    name = identifier(parsed.this)
-    alias = parsed.args.get("alias")
-    if alias is not None:
-        only(alias, "an alias", "this")
-    return tree.TableName(name, name if alias is None else identifier(alias.this), place(parsed))
 
 
 def _alias(parsed: Any) -> tuple[str, tuple[str, ...]]:

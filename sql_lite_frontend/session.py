@@ -19,6 +19,7 @@ from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.execution import Executable, executable, executable_for_many, prepare, tables_of
 from sql_lite_frontend.explain import explained
 from sql_lite_frontend.expressions import Rows
+from sql_lite_frontend.indexes import create_index, drop_index
 from sql_lite_frontend.limits import STATEMENTS_CACHED
 from sql_lite_frontend.many import Portion, portions
 from sql_lite_frontend.operators import Operator
@@ -28,7 +29,7 @@ from sql_lite_frontend.schema import Schema, Schemas, all_tables
 from sql_lite_frontend.sources import Ready
 from sql_lite_frontend.types import Kind
 from sql_lite_frontend.values import TYPES, check_parameter
-from sql_lite_frontend.writes import carry_out
+from sql_lite_frontend.writes import Writing
 from txn.database import Database
 from txn.errors import Aborted, ArgosyError, BadInput, OutcomeUnknown, Unavailable
 from txn.transaction import Transaction
@@ -207,6 +208,13 @@ class Session:
                 yield from drop_table(statement, schema, transaction, self._engine.chance)
                 self._dropped = True
                 return Result(())
+            case tree.CreateIndex() as statement:
+                yield from create_index(statement, schema, transaction, self._engine.chance)
+                return Result(())
+            case tree.DropIndex() as statement:
+                yield from drop_index(statement, schema, transaction, self._engine.chance)
+                self._dropped = True
+                return Result(())
             case tree.Explain(statement):
                 prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
                 return Result(("plan",), first=[(line,) for line in explained(prepared)])
@@ -221,8 +229,8 @@ class Session:
             prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, _kinds(given))
             found = schema.keep(name, executable(prepared))
         source = yield from found.start(transaction, given)
-        if found.prepared.writes:
-            count = yield from carry_out(found.prepared.root, source, transaction)
+        if found.writing is not None:
+            count = yield from found.writing.carry_out(source, transaction)
             return Result((), count)
         rows = yield from source.next()
         return Result(found.prepared.columns, first=rows, source=None if rows is None or source.over else source)
@@ -230,24 +238,24 @@ class Session:
     def _many(self, parsed: Parsed, some: Sequence[Portion], transaction: Transaction) -> Flow[int]:
         """A write for all rows of parameters. What an INSERT lists is one list of rows."""
         schema = yield from self._engine.schemas.now(transaction)
-        plans: list[Executable] = []
+        plans: list[tuple[Executable, Writing]] = []
         for portion in some:
             name = (parsed.text, portion.kinds)
             found = schema.plans.get(name)
             if found is None:
                 prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, portion.kinds)
                 found = schema.keep(name, executable_for_many(prepared))
-            plans.append(found)
-        pairs = list(zip(plans, some, strict=True))
-        if pairs and plans[0].many is not None:
-            rows = (each.many(portion.givens) for each, portion in pairs if each.many is not None)
-            return (yield from carry_out(plans[0].prepared.root, Ready(rows), transaction))
+            assert found.writing is not None, "only what writes is carried out for many rows of parameters"
+            plans.append((found, found.writing))
+        if plans and plans[0][0].many is not None:
+            rows = (each.many(portion.givens) for (each, _), portion in zip(plans, some, strict=True) if each.many)
+            return (yield from plans[0][1].carry_out(Ready(rows), transaction))
         before, count = transaction.savepoint(), 0
         try:
-            for each, portion in pairs:
+            for (each, writing), portion in zip(plans, some, strict=True):
                 for given in portion.givens:
                     source = yield from each.start(transaction, given)
-                    count += yield from carry_out(each.prepared.root, source, transaction)
+                    count += yield from writing.carry_out(source, transaction)
         except ArgosyError:
             transaction.go_back(before)
             raise

@@ -1,8 +1,7 @@
 """Expressions of sqlglot as ours, and what both parts of the parser use: names, places, refusals.
 
-Owns which operators exist and how a literal becomes a value. This, sql_lite_frontend/selects.py
-and sql_lite_frontend/parse.py are the only modules that see sqlglot. Does not own functions by name
-(sql_lite_frontend/functions.py).
+Owns which operators exist and how a literal becomes a value. Does not own functions by name
+(sql_lite_frontend/functions.py), nor which modules see sqlglot (tests/tidy/owners.py).
 Read next: sql_lite_frontend/binder.py.
 """
 
@@ -48,7 +47,7 @@ def only(parsed: Any, what: str, *understood: str) -> None:
     """Refuse any part of a node that is there and not understood."""
     for name, value in parsed.args.items():
         if value and name not in understood and name not in FLAGS:
-            at = value if isinstance(value, exp.Expression) else parsed
+            at = value if isinstance(value, exp.Expression) and place(value) >= 0 else parsed
             raise refuse(at, f"{name.strip('_').replace('_', ' ').upper()} in {what}")
 
 
@@ -60,6 +59,20 @@ def identifier(parsed: Any) -> str:
     if not name or len(name.encode("utf-8")) > NAME_BYTES_MAX:
         raise SqlError("54000", f"a name has 1 to {NAME_BYTES_MAX} bytes", place(parsed))
     return name
+
+
+def table_name(parsed: Any) -> tree.TableName:
+    """A plain table, with an alias or without."""
+    if not isinstance(parsed, exp.Table):
+        raise refuse(parsed, f"{name_of(parsed)} instead of a table's name")
+    only(parsed, "a table", "this", "alias", "joins")
+    if not isinstance(parsed.this, exp.Identifier):
+        raise refuse(parsed, f"{name_of(parsed.this)} instead of a table's name")
+    name = identifier(parsed.this)
+    alias = parsed.args.get("alias")
+    if alias is not None:
+        only(alias, "an alias", "this")
+    return tree.TableName(name, name if alias is None else identifier(alias.this), place(parsed))
 
 
 class Terms:

@@ -211,6 +211,16 @@ class ColumnMade:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexMade:
+    """A UNIQUE constraint or an index. The name may be empty where it is a constraint."""
+
+    name: str
+    columns: tuple[Column, ...]
+    unique: bool
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class CreateTable:
     """A new table."""
 
@@ -218,6 +228,7 @@ class CreateTable:
     columns: tuple[ColumnMade, ...]
     primary_key: tuple[Column, ...]
     if_not_exists: bool
+    indexes: tuple[IndexMade, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +237,24 @@ class DropTable:
 
     table: TableName
     if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex:
+    """A new index on a table."""
+
+    table: TableName
+    index: IndexMade
+    if_not_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex:
+    """An index away."""
+
+    name: str
+    if_exists: bool
+    at: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,15 @@ def test_a_name_of_with_counts_again_at_each_use():
         ("SELECT row_number() OVER (ORDER BY a) FROM t", "WINDOW", (1, 8)),
         ("INSERT INTO t VALUES (1) RETURNING a", "RETURNING", (1, 36)),
         ("INSERT OR REPLACE INTO t VALUES (1)", "ALTERNATIVE", (1, 24)),
-        ("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE)", "UNIQUE", (1, 40)),
+        ("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER REFERENCES u (x))", "REFERENCE", (1, 40)),
         ("CREATE TABLE t (a VARCHAR(20) PRIMARY KEY)", "type VARCHAR(20)", (1, 17)),
-        ("CREATE INDEX i ON t (a)", "CREATE INDEX", (1, 14)),
+        ("CREATE VIEW v AS SELECT 1", "CREATE VIEW", (1, 13)),
+        ("CREATE INDEX i ON t (a DESC)", "DESC in an index", (1, 22)),
+        ("CREATE INDEX i ON t (lower(a))", "an expression in an index", (1, 22)),
+        ("CREATE INDEX i ON t (a) WHERE a > 1", "WHERE in CREATE INDEX", (1, 31)),
+        ("CREATE INDEX i ON t USING hash (a)", "USING in CREATE INDEX", (1, 33)),
+        ("DROP INDEX i CASCADE", "CASCADE in DROP INDEX", (1, 12)),
+        ("DROP VIEW v", "DROP VIEW", (1, 11)),
         ("SELECT a FROM t FOR UPDATE", "LOCKS", (1, 8)),
         ("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "WITH RECURSIVE", (1, 16)),
         ("WITH x AS MATERIALIZED (SELECT 1) SELECT * FROM x", "MATERIALIZED in WITH", (1, 6)),
@@ -156,10 +162,17 @@ def test_a_script_keeps_its_places():
         ("SELECT a FROM t ORDER BY 2", "42703", (1, 26)),
         ("CREATE TABLE u (a INTEGER)", "42P16", (1, 14)),
         ("CREATE TABLE u (a INTEGER PRIMARY KEY, a TEXT)", "42701", (1, 40)),
+        ("CREATE TABLE u (a INTEGER PRIMARY KEY, UNIQUE (a, nope))", "42703", (1, 51)),
+        ("CREATE INDEX i ON t (b, b)", "42701", (1, 25)),
+        ("CREATE INDEX i ON nowhere (b)", "42P01", (1, 19)),
+        ("CREATE INDEX taken ON t (b)", "42P07", (1, 14)),
+        ("CREATE INDEX ON t (b)", "42601", (1, 17)),
+        ("DROP INDEX nope", "42704", (1, 12)),
     ],
 )
 def test_errors_of_names_and_types_have_a_place(run, text, state, place):
     run("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+    run("CREATE INDEX taken ON t (b)")
     with pytest.raises(SqlError) as caught:
         run(text)
     assert caught.value.state == state

@@ -23,7 +23,12 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "structlog": COMMAND_LINE,
     "click": COMMAND_LINE,
     "rich": COMMAND_LINE,
-    "sqlglot": ("sql_lite_frontend/parse.py", "sql_lite_frontend/selects.py", "sql_lite_frontend/terms.py"),
+    "sqlglot": (
+        "sql_lite_frontend/parse.py",
+        "sql_lite_frontend/selects.py",
+        "sql_lite_frontend/definitions.py",
+        "sql_lite_frontend/terms.py",
+    ),
     "airportsdata": ("bench/*",),
     "pytest": ("argosy/plugin.py",),
     # sockets

@@ -20,7 +20,7 @@ The life of a statement
       = executable                                       kept by text and parameter types, under the catalog's version
      execute             sources.py, operators.py, joins.py, groups.py, answers.py   batches, pulled from above
                          writes.py, entries.py           changes, handed to the transaction when all are known
-                         ddl.py, indexes.py              changes of the catalog
+                         ddl.py, indexes.py              changes of the catalog; an index is built beside other work
     result               session.py                      rows stream; the snapshot is the statement's
 
 Rules of the package

@@ -21,6 +21,7 @@ from sql_lite_frontend.keys import (
     NEXT_ID_KEY,
     VERSION_KEY,
     dropped_key,
+    filling_key,
     index_key,
     past,
     table_key,
@@ -66,7 +67,7 @@ def drop_table(statement: tree.DropTable, schema: Schema, transaction: Transacti
         raise SqlError("42P01", f"no table {name}", statement.table.at, "DROP TABLE IF EXISTS")
     transaction.delete(table_key(name))
     for each in table.indexes:
-        transaction.delete(index_key(each.name))
+        forget(table, each, transaction)
     drop(table_prefix(table.id), transaction)
     _new_version(transaction, chance)
 
@@ -101,6 +102,13 @@ def put_table(table: Table, transaction: Transaction, chance: Chance) -> None:
     for each in table.indexes:
         transaction.put(index_key(each.name), table.name.encode())
     _new_version(transaction, chance)
+
+
+def forget(table: Table, index: Index, transaction: Transaction) -> None:
+    """An index has its name no more."""
+    transaction.delete(index_key(index.name))
+    if index.building:
+        transaction.delete(filling_key(table.id, index.number))
 
 
 def drop(prefix: bytes, transaction: Transaction) -> None:

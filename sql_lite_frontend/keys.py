@@ -9,6 +9,7 @@ Owns the encoding of a tuple of values (NULL first; then by value) and the prefi
     0, 2, name                                 a table's descriptor
     0, 3, prefix                               a dropped table or index, whose rows or entries are still there
     0, 4, name                                 the name of the table that an index is on
+    0, 5, table id, index id                   how far an index is built
 
 Every value is self-delimiting: a tuple that is a prefix of another one is a prefix of its bytes, so the rows under a
 tuple of leading columns are one span. Zero bytes count twice in a key (ranges/keys.py), so text has none.
@@ -134,3 +135,8 @@ INDEXES_PREFIX = index_prefix(CATALOG, 4)
 def index_key(name: str) -> bytes:
     """Where it stands which table an index is on."""
     return INDEXES_PREFIX + encode_value(name)
+
+
+def filling_key(table: int, index: int) -> bytes:
+    """Where it stands how far an index is built."""
+    return index_prefix(CATALOG, 5) + index_prefix(table, index)

@@ -42,6 +42,7 @@ class Index:
     """An index. `columns`: the places of its columns; `rest`: those of the primary key that are not among them.
 
     `unique`: no two rows have the same values in `columns`, where none of these is NULL. `number` is never used twice.
+    `building`: rows may lack their entries, so it is written and never read.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Index:
     columns: tuple[int, ...]
     rest: tuple[int, ...]
     unique: bool
+    building: bool = False
 
     @property
     def entry(self) -> tuple[int, ...]:
@@ -87,7 +89,9 @@ def encode_table(table: Table) -> bytes:
     columns = tuple(
         (each.name, each.type.value, each.not_null, each.default, each.digits, each.scale) for each in table.columns
     )
-    indexes = tuple((each.number, each.name, each.columns, each.rest, each.unique) for each in table.indexes)
+    indexes = tuple(
+        (each.number, each.name, each.columns, each.rest, each.unique, each.building) for each in table.indexes
+    )
     return encode_plain((DESCRIPTOR_FORMAT, table.id, table.name, columns, table.key, indexes, table.next_index))
 
 

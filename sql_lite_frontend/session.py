@@ -19,7 +19,7 @@ from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.execution import Executable, executable, executable_for_many, prepare, tables_of
 from sql_lite_frontend.explain import explained
 from sql_lite_frontend.expressions import Rows
-from sql_lite_frontend.indexes import create_index, drop_index
+from sql_lite_frontend.indexes import Filling, Progress, create_index, drop_index, fill
 from sql_lite_frontend.limits import STATEMENTS_CACHED
 from sql_lite_frontend.many import Portion, portions
 from sql_lite_frontend.operators import Operator
@@ -110,13 +110,16 @@ class Session:
     1. `transaction` is that of BEGIN; None outside of it. Once it has `failed` it only takes ROLLBACK (or COMMIT,
        which then rolls back and says so).
     2. A statement that fails has changed nothing; a transaction goes on after it.
+    3. `progress` is told of statements that take several transactions: how much is done, and of how much if known.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.transaction: Transaction | None = None
         self.failed = False
+        self.progress: Progress = _untold
         self._dropped = False
+        self._filling: Filling | None = None
 
     def execute(self, text: str, parameters: Given = ()) -> Flow[Result]:
         """The statement's result. The text is parsed at once, the rest is the flow. Raises SqlError."""
@@ -161,6 +164,7 @@ class Session:
                 raise
         if not writes:
             return (yield from body(self._engine.database.begin()))
+        self._filling = None
         result = yield from self._engine.database.run(body)
         yield from self._after()
         return result
@@ -193,6 +197,9 @@ class Session:
         if self._dropped:
             self._dropped = False
             yield from remove_dropped(self._engine.database)
+        if self._filling is not None:
+            filling, self._filling, engine = self._filling, None, self._engine
+            yield from fill(filling, engine.database, engine.schemas, engine.chance, self.progress)
 
     def _within(self, parsed: Parsed, given: tuple[Any, ...], transaction: Transaction) -> Flow[Result]:
         """A statement in a transaction."""
@@ -209,7 +216,8 @@ class Session:
                 self._dropped = True
                 return Result(())
             case tree.CreateIndex() as statement:
-                yield from create_index(statement, schema, transaction, self._engine.chance)
+                alone = self.transaction is None
+                self._filling = yield from create_index(statement, schema, transaction, self._engine.chance, alone)
                 return Result(())
             case tree.DropIndex() as statement:
                 yield from drop_index(statement, schema, transaction, self._engine.chance)
@@ -260,6 +268,10 @@ class Session:
             transaction.go_back(before)
             raise
         return count
+
+
+def _untold(_: int, __: int | None) -> None:
+    """Nobody wants to know how far a statement is."""
 
 
 def _kinds(given: tuple[Any, ...]) -> tuple[Kind, ...]:

@@ -2,13 +2,21 @@
 
     python -m bench kv --connections 64 --inflight 1 --write      one-shot puts to three nodes
     python -m bench kv ... --peer etcd                            the same beside etcd, taken in turns
-    python -m bench embedded | transfers | idle | failover        see `python -m bench --help`
+    python -m bench kv --ycsb A --ycsb E                          YCSB's mixes, every read verified
+    python -m bench bank --peer etcd                              transactions over two ranges, beside etcd's on one key
+    python -m bench embedded | idle | failover                    see `python -m bench --help`
     python -m bench check --workload bank --kill                  do clients see what they were promised?
     python -m bench.demo                                          the story told in one terminal
 
-How: `bench/cluster.py` runs nodes, `bench/generator.py` is a lean process that makes the load on the public
-wire protocol and checks every reply, `bench/report.py` puts runs into one JSON line. CPU is what the kernel
-says of each node and of its writer process, from /proc.
+How: `bench/cluster.py` runs nodes. The load comes from one of two places. `bench/generator.py` is a lean process that
+puts and gets on the public wire protocol. `bench/runner.py` steps the workloads of `bench/workloads` through the client
+library, as a program would; that costs more of a core, which each row tells. Both check every reply. CPU is what the
+kernel says of each node and of its writer process, from /proc. `bench/figures.py` puts runs into rows, and
+`bench/report.py` prints them.
 
-What is left out: several machines, TLS, other databases than etcd and sqlite3. Read next: bench/kv.py.
+A figure means what the machine can do with all of it at once: nodes, peers and the load share its cores. So throughput
+is told beside CPU for each request, which does not depend on who else was there; and what is compared with a peer is
+measured in turns with it, A B A B, run by run.
+
+What is left out: several machines, TLS, other databases than etcd, sqlite3 and LMDB. Read next: bench/kv.py.
 """

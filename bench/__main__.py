@@ -1,24 +1,48 @@
-"""`python -m bench`: the command line of the bench."""
+"""`python -m bench` (also `argosy bench`): the command line of the bench.
 
-import json
+Owns the options and the exit codes: 0 done, 1 a measurement cannot be trusted (one line says why), 130 interrupted.
+Imports are late, so that `--help` is quick. Read next: bench/__init__.py.
+"""
+
+import signal
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 
 from argosy.testing.linear import Violation
 from argosy.testing.workloads import WORKLOADS
 from bench.cluster import BenchFailed
+from bench.figures import Row
+
+INTERRUPTED = 130
+Command = TypeVar("Command", bound=Callable[..., Any])
+Measure = Callable[[Callable[[str], None]], Iterable[Row]]
 
 
-def show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
-    """Print results: JSON lines, or name and value."""
-    for row in rows:
-        if as_json:
-            print(json.dumps(row), flush=True)
-        else:
-            print("  ".join(f"{name}={value}" for name, value in row.items()), flush=True)
+def measured(as_json: bool, measure: Measure) -> None:
+    """Measure while telling of it, and print; JSON begins with a line on versions, machine, parameters and seed."""
+    from bench.about import about
+    from bench.report import show, telling
+
+    command = click.get_current_context()
+    if as_json:
+        show([about(str(command.info_name), command.params)], as_json)
+    with telling() as tell:
+        for row in measure(tell):
+            show([row], as_json)
+
+
+def json_option(command: Command) -> Command:
+    """Of every command that measures."""
+    text = "Print JSON lines: first versions, machine, parameters and seed, then the results with every single run."
+    return click.option("--json", "as_json", is_flag=True, help=text)(command)
+
+
+def seed_option(command: Command) -> Command:
+    """Of every command whose load is chosen by chance."""
+    return click.option("--seed", default=1, help="Of what the clients choose.")(command)
 
 
 class Group(click.Group):
@@ -26,15 +50,28 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends nodes as Ctrl-C does
+        failure: BaseExceptionGroup[BaseException] | None = None
         try:
             return super().invoke(ctx)
-        except (BenchFailed, Violation) as error:
-            raise click.ClickException(str(error)) from error
+        except* (BenchFailed, Violation, KeyboardInterrupt) as errors:
+            failure = errors
+        if failure.subgroup(KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        raise click.ClickException(str(_first(failure))) from failure
+
+
+def _first(error: BaseException) -> BaseException:
+    """What stands innermost, of groups of groups."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 def main() -> None:
-    """Measure Argosy on this machine. Directories of real processes go to $ARGOSY_BENCH_DIR, else to /tmp."""
+    """Measure Argosy on this machine: real processes over loopback, every commit synced, every read verified.
+
+    Directories go to $ARGOSY_BENCH_DIR, else to /tmp, and are gone at the end. Ctrl-C ends all that was started.
+    """
 
 
 @main.command()
@@ -44,81 +81,123 @@ def main() -> None:
 @click.option("--ranges", default=1, type=click.IntRange(1, 1024), help="Ranges that the keys are spread over.")
 @click.option("--read", "operation", flag_value="get", help="Linearizable gets.")
 @click.option("--write", "operation", flag_value="put", default="put", help="Puts of 100 bytes.")
+@click.option("--ycsb", "mixes", multiple=True, type=click.Choice("ABCDEF"), help="This YCSB mix; may be repeated.")
+@click.option(
+    "--keys", type=click.Choice(["uniform", "zipfian", "latest"]), help="YCSB: which; else as the mix has it."
+)
+@click.option("--records", default=10_000, type=click.IntRange(100, 10_000_000), help="YCSB: records at first.")
+@click.option("--value-bytes", default=1_000, type=click.IntRange(100, 1 << 20), help="YCSB: size of a record.")
 @click.option("--seconds", default=5.0, help="Length of each run.")
-@click.option("--runs", default=3, help="Runs; the medians are printed.")
-@click.option("--peer", type=click.Choice(["etcd"]), help="Take turns with etcd, and print the ratios.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def kv(peer: str | None, as_json: bool, **shape: Any) -> None:
-    """One-shot puts or gets over the wire, every commit synced."""
+@click.option("--runs", default=3, type=click.IntRange(1), help="Runs; the medians are printed.")
+@click.option("--peer", type=click.Choice(["etcd"]), help="Take turns with etcd, and print the ratios. Not for YCSB.")
+@seed_option
+@json_option
+def kv(as_json: bool, peer: str | None, operation: str, mixes: tuple[str, ...], keys: str | None, **shape: Any) -> None:
+    """One-shot operations, every commit synced: puts or gets over the wire, or YCSB's mixes.
+
+    \b
+    A  50 % reads, 50 % updates, zipfian          D  95 % reads of new records, 5 % inserts, latest
+    B  95 % reads, 5 % updates, zipfian           E  95 % scans of up to 100 records, 5 % inserts, zipfian
+    C  reads only, zipfian                        F  50 % reads, 50 % read-modify-writes, zipfian
+
+    Puts and gets come from a lean process that speaks the wire protocol, to keys chosen uniformly; the value of each
+    get is checked. YCSB goes through the client library, in this process; every value read must have been written for
+    its key, scans miss nothing, and at the end all is read back. Several mixes follow each other on one cluster.
+    """
+    if mixes:
+        from bench import ycsb
+
+        if peer:
+            raise click.UsageError("--peer is for puts and gets, not for --ycsb")
+        measured(as_json, lambda tell: ycsb.run(ycsb.Shape(mixes, keys=keys or "", **shape), tell))
+        return
     from bench.kv import Shape, run
 
-    show(run(Shape(**shape), peer), as_json)
+    if keys:
+        raise click.UsageError("--keys is for --ycsb")
+    plain = {name: value for name, value in shape.items() if name not in ("records", "value_bytes")}
+    measured(as_json, lambda tell: run(Shape(operation=operation, **plain), peer, tell))
 
 
 @main.command()
 @click.option("--seconds", default=2.0, help="Length of each run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def embedded(seconds: float, as_json: bool) -> None:
-    """One node in this process beside sqlite3 on a file: point gets and durable puts."""
+@click.option("--runs", default=3, type=click.IntRange(1), help="Runs of each store, in turns.")
+@seed_option
+@json_option
+def embedded(seconds: float, runs: int, seed: int, as_json: bool) -> None:
+    """One node in this process beside sqlite3 and bare LMDB on files: point gets and durable puts, in turns."""
     from bench.embedded import run
 
-    show(run(seconds), as_json)
+    measured(as_json, lambda tell: run(seconds, runs, seed, tell))
 
 
 @main.command()
+@click.option("--nodes", default=3, type=click.IntRange(1, 9), help="Node processes.")
 @click.option("--clients", default=64, type=click.IntRange(1, 1024), help="Clients, each with one transfer at a time.")
+@click.option("--connections", default=1, type=click.IntRange(1, 1024), help="Connections that our clients share.")
+@click.option("--ranges", default=2, type=click.IntRange(2, 64), help="Ranges that the accounts lie in.")
+@click.option("--accounts", default=10_000, type=click.IntRange(10, 1_000_000), help="Accounts in each range.")
 @click.option("--seconds", default=5.0, help="Length of each run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def transfers(clients: int, seconds: float, as_json: bool) -> None:
-    """Transactions over two ranges that are led from two nodes."""
-    from bench.transfers import run
+@click.option("--runs", default=3, type=click.IntRange(1), help="Runs; the medians are printed.")
+@click.option("--peer", type=click.Choice(["etcd"]), help="Take turns with etcd, and print the ratios.")
+@seed_option
+@json_option
+def bank(as_json: bool, peer: str | None, **shape: Any) -> None:
+    """Transactions over two ranges that are led from different nodes: money moves between accounts.
 
-    show(run(clients, seconds), as_json)
+    Each transfer reads two keys in two ranges and writes both, strictly serializable. At the end all accounts are
+    added up, as they are and as they were when some of the transfers were committed: the sum must be that of the
+    beginning. With --peer etcd, etcd's compare-and-put transaction on one key is measured between our runs, from as
+    many clients.
+    """
+    from bench.bank import Shape, run
+
+    measured(as_json, lambda tell: run(Shape(**shape), peer, tell))
 
 
 @main.command()
 @click.option("--ranges", default=10_000, type=click.IntRange(10, 100_000), help="Idle ranges.")
 @click.option("--seconds", default=10.0, help="How long to watch them do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def idle(ranges: int, seconds: float, as_json: bool) -> None:
     """What many ranges cost that nobody asks for anything."""
     from bench.idle import run
 
-    show(run(ranges, seconds), as_json)
+    measured(as_json, lambda tell: run(ranges, seconds, tell))
 
 
 @main.command()
 @click.option("--trials", default=10, type=click.IntRange(1, 100), help="Leaders killed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def failover(trials: int, as_json: bool) -> None:
     """From the SIGKILL of a range's leader to the next acknowledged write."""
     from bench.failover import run
 
-    show(run(trials), as_json)
+    measured(as_json, lambda tell: run(trials, tell))
 
 
 @main.command()
 @click.option("--seconds", default=60.0, type=click.FloatRange(1), help="Simulated seconds of faults.")
 @click.option("--runs", default=3, type=click.IntRange(1), help="Seeds, each a run of its own.")
 @click.option("--profile", is_flag=True, help="Print where the time goes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def simulator(seconds: float, runs: int, profile: bool, as_json: bool) -> None:
     """How fast simulated time passes: three nodes, ten ranges, a hundred writes a second, under faults."""
     from bench.simulator import run
 
-    show(run(seconds, runs, profile), as_json)
+    measured(as_json, lambda tell: run(seconds, runs, profile, tell))
 
 
 @main.command()
 @click.option("--nodes", default=100, type=click.IntRange(6, 1_000), help="Nodes, of which one dies.")
 @click.option("--ranges", default=100_000, type=click.IntRange(10, 1_000_000), help="Ranges.")
 @click.option("--mixed", is_flag=True, help="Replicas anywhere, so that each range has a placement of its own.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
     """The placement policy alone: a node dies; rounds and moves until all is well, and what a round costs."""
     from bench.policy import run
 
-    show(run(nodes, ranges, mixed), as_json)
+    measured(as_json, lambda tell: run(nodes, ranges, mixed))
 
 
 @main.command()
@@ -129,12 +208,12 @@ def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
 @click.option("--operations", default=0, help="End after so many operations instead; 0: after the time.")
 @click.option("--kill", is_flag=True, help="SIGKILL a leading node in the middle, and start it again.")
 @click.option("--seed", default=0, help="Of what the clients choose.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_option
 def check(as_json: bool, **shape: Any) -> None:
     """A workload that checks itself: does what the clients saw keep the promises?"""
     from bench.check import Shape, run
 
-    show([run(Shape(**shape))], as_json)
+    measured(as_json, lambda tell: [run(Shape(**shape))])
 
 
 if __name__ == "__main__":

@@ -7,27 +7,20 @@ is one for all clients. Read next: argosy/testing/workloads/__init__.py.
 
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import trio
 
-from argosy import remote
-from argosy.parking import beside
 from argosy.testing.workloads import WORKLOADS, Workload
 from bench.cluster import Cluster
-from node.flow import Flow
-from txn.database import Database
+from bench.runner import connected, finish, prepare
 
 SPLITS = 3  # of the workload's keys, spread over them
 KILL_AFTER = 1 / 3  # of the run
 RESTART_AFTER = 2 / 3
-FINISH_SECONDS_MAX = 60.0
-
-Work = Callable[[Database], Flow[None]]
-Run = Callable[[Work], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +68,10 @@ def run(shape: Shape) -> dict[str, Any]:
         step = max(1, len(workload.keys) // (SPLITS + 1))
         cluster.split_at(workload.keys[step::step][:SPLITS])
         cluster.wait_healthy(shape.nodes)
+        prepare(cluster, workload)
         steps, seconds = trio.run(_load, cluster, workload, shape)
         cluster.wait_healthy(shape.nodes)
-        trio.run(_client, cluster.address(), _finish(workload))
+        finish(cluster, workload)
     began = time.process_time()
     workload.check()
     return {
@@ -95,11 +89,10 @@ def run(shape: Shape) -> dict[str, Any]:
 
 async def _load(cluster: Cluster, workload: Workload, shape: Shape) -> tuple[int, float]:
     """All clients at once; how many steps they took, and in what time."""
-    await _client(cluster.address(), lambda run: run(workload.prepare))
     progress = Progress(shape, _kill_and_restart(cluster) if shape.kill else [])
     async with trio.open_nursery() as nursery:
         for number in range(1, shape.clients + 1):
-            nursery.start_soon(_client, cluster.address(), partial(_steps, workload, number, progress))
+            nursery.start_soon(_client, cluster.address(), workload, number, progress)
     return progress.steps, progress.seconds
 
 
@@ -110,26 +103,7 @@ def _kill_and_restart(cluster: Cluster) -> list[tuple[float, Callable[[], None]]
     return [(KILL_AFTER, lambda: cluster.kill(place)), (RESTART_AFTER, lambda: cluster.restart(place))]
 
 
-async def _client(address: str, body: Callable[[Run], Awaitable[None]]) -> None:
-    """Connect, and hand over what runs a flow of the workload's on this connection."""
-    connection = remote.Connection(address, None)
-    calls = remote.TrioRunner(connection)
-    try:
-        async with beside(calls.send, calls.receive):
-            await calls.meet()
-            await body(lambda work: calls.run(work(connection.core)))
-    finally:
-        connection.close()
-
-
-async def _steps(workload: Workload, number: int, progress: Progress, run: Run) -> None:
-    while progress.goes_on():
-        await run(partial(workload.step, number))
-
-
-def _finish(workload: Workload) -> Callable[[Run], Awaitable[None]]:
-    async def finish(run: Run) -> None:
-        with trio.fail_after(FINISH_SECONDS_MAX):
-            await run(workload.finish)
-
-    return finish
+async def _client(address: str, workload: Workload, number: int, progress: Progress) -> None:
+    async with connected(address) as act:
+        while progress.goes_on():
+            await act(partial(workload.step, number))

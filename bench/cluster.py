@@ -40,6 +40,9 @@ PAUSE_SECONDS_MAX = 2.0  # between two orders of the same split
 CALL_SECONDS = 10.0
 LOG_LINES = 40  # of each node, shown when a measurement fails
 SPLITS_AT_ONCE = 64
+STABLE_SECONDS = 5.0  # longer than a range rests between two moves
+SETTLE_SECONDS_MAX = 90.0
+RULES = Rules(replicas=3, split_bytes=1 << 40)  # the ranges of a measurement are those asked for, and stay so
 T = TypeVar("T")
 
 
@@ -93,6 +96,27 @@ class Cluster:
             self.add_node()
         self.wait_healthy(count)
 
+    def start_settled(self, count: int, keys: Sequence[bytes] = (), rules: Rules = RULES) -> None:
+        """Bring up that many nodes with ranges that begin at these keys, and wait until leaders move no more."""
+        self.start(count, rules)
+        self.split_at(keys)
+        self.wait_settled(len(keys) + 1)
+        self.wait_healthy(count)
+
+    def wait_settled(self, ranges: int) -> None:
+        """Wait until so many ranges of user keys have leaders that stay where they are."""
+
+        def settled() -> bool:
+            before = self.leaders()
+            time.sleep(STABLE_SECONDS if ranges > 1 else 0.0)
+            return len(before) == ranges and all(before) and before == self.leaders()
+
+        wait_for("leaders that stay where they are", settled, SETTLE_SECONDS_MAX)
+
+    def leaders(self) -> list[int]:
+        """The node that leads each range of user keys, in key order; 0 where nobody has said so."""
+        return [found.leader for found in self.ranges() if found.descriptor.end > USER]
+
     def add_node(self) -> int:
         """Start one more node process, which joins the first node's cluster; returns its place, from 1."""
         address = f"127.0.0.1:{free_ports(1)[0]}"
@@ -105,7 +129,8 @@ class Cluster:
         command = [sys.executable, "-m", "argosy.cli", "start", "--data", str(self.folder / f"n{place}")]
         command += ["--listen", self.addresses[place - 1], *extra]
         with open(self.folder / f"n{place}.log", "ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            # A process group of its own: Ctrl-C at the terminal is for the bench, which then ends its nodes.
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, process_group=0)
 
     def restart(self, place: int) -> None:
         """Start a node that was killed again, on its directory."""

@@ -1,7 +1,8 @@
-"""`bench embedded`: one node in this process beside sqlite3 on a file in the same directory.
+"""`bench embedded`: one node in this process beside sqlite3 and bare LMDB on files in the same directory.
 
-Owns the loads: point gets of present keys, and single durable puts, one after the other in one thread. sqlite3
-runs in WAL mode with synchronous=FULL: each commit is on disk, as ours is. Read next: argosy/embedded.py.
+Owns the loads: point gets of present keys, and single durable puts, one after the other in one thread. sqlite3 runs in
+WAL mode with synchronous=FULL, and LMDB syncs each transaction: each commit is on disk, as ours is. LMDB is what our
+state stands on, so it shows what versions, a log and a loop cost on top of it. Read next: argosy/embedded.py.
 """
 
 import os
@@ -10,33 +11,55 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Protocol
+
+import lmdb
 
 import argosy
+from bench.figures import Row, ratios
+from bench.keys import key_of
+from bench.report import Tell
 
 KEYS = 10_000
-ROUNDS = 3
-
-
-def key_of(number: int) -> bytes:
-    """The key of this number, 16 bytes."""
-    return b"%016d" % number
-
-
+BURST = 64  # operations between two looks at the clock
+MAP_BYTES = 1 << 30
 VALUE = b"v" * 100
 
 
-def rate(act: Callable[[int], None], seconds: float) -> float:
+class Store(Protocol):
+    """What is measured."""
+
+    def get(self, number: int) -> None:
+        """One point get, verified."""
+        ...
+
+    def put(self, number: int) -> None:
+        """One durable put."""
+        ...
+
+    def close(self) -> None:
+        """End."""
+        ...
+
+
+def rate(act: Callable[[int], None], seconds: float, seed: int) -> float:
     """How often a second."""
-    chance = random.Random(1)
-    numbers = [chance.randrange(KEYS) for _ in range(4096)]
+    chance = random.Random(seed)
+    numbers = [chance.randrange(KEYS) for _ in range(64 * BURST)]
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
-        for number in numbers[done % 4096 : done % 4096 + 64]:
+        place = done % len(numbers)
+        for number in numbers[place : place + BURST]:
             act(number)
-        done += 64
+        done += BURST
     return done / (time.perf_counter() - began)
+
+
+def _require(value: object) -> None:
+    assert value == VALUE, "a wrong value was read"
 
 
 class Ours:
@@ -49,7 +72,7 @@ class Ours:
 
     def get(self, number: int) -> None:
         """One point get."""
-        assert self._db.get(key_of(number)) == VALUE, "a wrong value was read"
+        _require(self._db.get(key_of(number)))
 
     def put(self, number: int) -> None:
         """One durable put."""
@@ -76,7 +99,7 @@ class Sqlite:
     def get(self, number: int) -> None:
         """One point get."""
         row = self._connection.execute("select value from rows where key = ?", (key_of(number),)).fetchone()
-        assert row[0] == VALUE, "a wrong value was read"
+        _require(row[0])
 
     def put(self, number: int) -> None:
         """One durable put."""
@@ -87,25 +110,56 @@ class Sqlite:
         self._connection.close()
 
 
-def run(seconds: float) -> list[dict[str, Any]]:
-    """The JSON lines: each side's rate, and the ratio."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="argosy-", dir=os.environ.get("ARGOSY_BENCH_DIR")) as folder:
-        ours, theirs = Ours(Path(folder)), Sqlite(Path(folder))
-        try:
-            for name in ("get", "put"):
-                pairs = [
-                    (rate(getattr(ours, name), seconds), rate(getattr(theirs, name), seconds)) for _ in range(ROUNDS)
-                ]
-                mine, other = (sorted(column)[ROUNDS // 2] for column in zip(*pairs, strict=True))
-                rows.append(
-                    {"peer": "argosy", "operation": name, "per_second": round(mine), "us": round(1e6 / mine, 1)}
-                )
-                rows.append(
-                    {"peer": "sqlite3", "operation": name, "per_second": round(other), "us": round(1e6 / other, 1)}
-                )
-                rows.append({"ratio": "argosy/sqlite3", "operation": name, "per_second": round(mine / other, 2)})
-        finally:
-            ours.close()
-            theirs.close()
+class Lmdb:
+    """LMDB through py-lmdb, one transaction for each operation."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = lmdb.open(str(folder / "lmdb"), map_size=MAP_BYTES)
+        with self._environment.begin(write=True) as transaction:
+            for number in range(KEYS):
+                transaction.put(key_of(number), VALUE)
+
+    def get(self, number: int) -> None:
+        """One point get."""
+        with self._environment.begin() as transaction:
+            _require(transaction.get(key_of(number)))
+
+    def put(self, number: int) -> None:
+        """One durable put."""
+        with self._environment.begin(write=True) as transaction:
+            transaction.put(key_of(number), VALUE)
+
+    def close(self) -> None:
+        """End."""
+        self._environment.close()
+
+
+STORES: dict[str, Callable[[Path], Store]] = {"argosy": Ours, "sqlite3": Sqlite, "lmdb": Lmdb}
+
+
+def run(seconds: float, runs: int, seed: int, tell: Tell) -> list[Row]:
+    """Each store's rate, all in turns, and the ratios of the first to the others."""
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        base = os.environ.get("ARGOSY_BENCH_DIR")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="argosy-", dir=base)))
+        stores = {name: make(folder) for name, make in STORES.items()}
+        for store in stores.values():
+            stack.callback(store.close)
+        for operation in ("get", "put"):
+            rates: dict[str, list[float]] = {name: [] for name in stores}
+            for number in range(runs):
+                for name, store in stores.items():
+                    tell(f"embedded: {operation}, run {number + 1} of {runs}: {name}")
+                    rates[name].append(rate(getattr(store, operation), seconds, seed))
+            ours, *theirs = (_row(name, operation, found) for name, found in rates.items())
+            rows += [ours, *theirs, *(ratios(ours, other) for other in theirs)]
     return rows
+
+
+def _row(name: str, operation: str, rates: list[float]) -> Row:
+    middle = median(rates)
+    single = {"per_second": [round(each) for each in rates]}
+    row = {"peer": name, "operation": f"embedded-{operation}", "shape": {"keys": KEYS}, "per_second": round(middle)}
+    row |= {"per_second_min": round(min(rates)), "per_second_max": round(max(rates))}
+    return row | {"us": round(1e6 / middle, 1), "runs": single}

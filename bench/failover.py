@@ -6,11 +6,11 @@ acknowledged write that was sent after. Read next: bench/cluster.py.
 
 import time
 from statistics import median
-from typing import Any
 
 import argosy
-from bench.cluster import Cluster, wait_for
-from bench.kv import RULES
+from bench.cluster import RULES, Cluster, wait_for
+from bench.figures import Row
+from bench.report import Tell
 from ranges.keys import USER
 from ranges.placement.messages import ListRanges
 
@@ -47,19 +47,25 @@ def trial(cluster: Cluster, db: argosy.Database, number: int) -> float:
     return took
 
 
-def run(trials: int) -> list[dict[str, Any]]:
+def run(trials: int, tell: Tell) -> list[Row]:
     """The JSON line."""
     with Cluster() as cluster:
+        tell(f"{NODES} nodes start")
         cluster.start(NODES, RULES)
         with argosy.connect(cluster.address()) as db:
-            took = [trial(cluster, db, number) for number in range(trials)]
+            took = []
+            for number in range(trials):
+                tell(f"failover: leader {number + 1} of {trials} is killed")
+                took.append(trial(cluster, db, number))
     return [
         {
             "peer": "argosy",
             "operation": "failover",
+            "shape": {"nodes": NODES},
             "trials": trials,
             "seconds_median": round(median(took), 2),
             "seconds_min": round(min(took), 2),
             "seconds_max": round(max(took), 2),
+            "runs": {"seconds": [round(each, 3) for each in took]},
         }
     ]

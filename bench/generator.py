@@ -9,22 +9,19 @@ import json
 import os
 import random
 import selectors
+import signal
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench.keys import key_of
 from bench.wire import Connection, Cut, Route, is_refusal
 from node.codec import decode, encode_plain
 
 VALUE_BYTES = 100
 DRAIN_SECONDS_MAX = 15.0
 WRITES_PER_FRAME = 256
-
-
-def key_of(number: int) -> bytes:
-    """The user key of this number."""
-    return b"%016d" % number
 
 
 def value_of(key: bytes) -> bytes:
@@ -168,7 +165,8 @@ def _numbers(route: Route, keys: int) -> list[int]:
 
 
 def main() -> None:
-    """Take the order, then run once for each line."""
+    """Take the order, then run once for each line. Ctrl-C is for the bench, which then ends its generator."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = json.loads(sys.stdin.readline())
     routes = [Route(**each) for each in order.pop("routes")]
     generator = Generator(Load(routes=routes, **order))

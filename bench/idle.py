@@ -4,37 +4,37 @@ Owns the measurement: split to so many ranges, wait until they sleep, watch CPU 
 range, then a hundred, with a write each that is read back. Read next: bench/cluster.py.
 """
 
-import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 import argosy
-from bench.cluster import BenchFailed, Cluster
-from bench.kv import RULES, borders
+from bench.cluster import RULES, BenchFailed, Cluster
+from bench.figures import Row
+from bench.keys import borders
 from bench.processes import anonymous_bytes, cpu_seconds, resident_bytes
+from bench.report import Tell
 
 NODES = 3
 SETTLE_SECONDS = 5.0
 HEALTHY_SECONDS_MAX = 120.0
 SPLIT_SECONDS_MAX = 900.0
-TOLD_EVERY_SECONDS = 2.0
 RANGES_WOKEN = 100
 
 
-def run(ranges: int, seconds: float) -> list[dict[str, Any]]:
+def run(ranges: int, seconds: float, tell: Tell) -> list[Row]:
     """The JSON line."""
     with Cluster() as cluster:
+        tell(f"{NODES} nodes start")
         cluster.start(NODES, RULES)
         time.sleep(SETTLE_SECONDS)
         empty = _memory(cluster)
         keys = borders(ranges)
         began = time.monotonic()
-        cluster.split_at(keys, SPLIT_SECONDS_MAX, _teller(len(keys)))
+        cluster.split_at(keys, SPLIT_SECONDS_MAX, lambda done: tell(f"idle: {done:,} of {len(keys):,} splits"))
         split_seconds = time.monotonic() - began
         cluster.wait_healthy(NODES, HEALTHY_SECONDS_MAX)
         time.sleep(SETTLE_SECONDS)
         full = _memory(cluster)
+        tell(f"idle: nothing happens for {seconds:g} s")
         before = [cpu_seconds(process.pid) for process in cluster.processes]
         time.sleep(seconds)
         after = [cpu_seconds(process.pid) for process in cluster.processes]
@@ -47,7 +47,7 @@ def run(ranges: int, seconds: float) -> list[dict[str, Any]]:
         {
             "peer": "argosy",
             "operation": "idle",
-            "ranges": ranges,
+            "shape": {"nodes": NODES, "ranges": ranges},
             "split_seconds": round(split_seconds, 1),
             "splits_per_second": round(len(keys) / split_seconds),
             "cpu_share_per_node": [round((end - start) / seconds, 4) for start, end in zip(before, after, strict=True)],
@@ -84,16 +84,3 @@ def _wake(db: argosy.Database, keys: list[bytes]) -> tuple[float, float]:
         if db.get(key) != b"awake " + key:
             raise BenchFailed(f"{key!r} was written in a range that slept, and reads as {db.get(key)!r}")
     return first, time.monotonic() - began
-
-
-def _teller(count: int) -> Callable[[int], None]:
-    """Tells of progress on stderr, now and then."""
-    told = time.monotonic()
-
-    def tell(done: int) -> None:
-        nonlocal told
-        if done == count or time.monotonic() - told >= TOLD_EVERY_SECONDS:
-            told = time.monotonic()
-            print(f"{done} of {count} splits", file=sys.stderr, flush=True)
-
-    return tell

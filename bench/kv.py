@@ -1,29 +1,27 @@
 """`bench kv`: one-shot puts or gets to a cluster of local nodes, alone or beside etcd in turns.
 
 Owns one measured run: routes, the generator's process, CPU of the nodes before and after.
-Does not own the load itself (bench/generator.py) nor the fields (bench/report.py). Read next: bench/generator.py.
+Does not own the load itself (bench/generator.py) nor the fields (bench/figures.py). Read next: bench/generator.py.
 """
 
 import json
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench import peers, report
+from bench import peers
 from bench.cluster import BenchFailed, Cluster, wait_for
+from bench.figures import Row, Run, ratios, summary
+from bench.keys import KEY_DIGITS, NUMBERS, borders
 from bench.processes import cpu_seconds
-from bench.wire import KEY_BYTES, Route
+from bench.report import Tell
+from bench.wire import Route
 from ranges.keys import LAST_KEY, USER
-from ranges.placement.messages import Lookup, RoutesAre, Rules, Ticks
+from ranges.placement.messages import Lookup, RoutesAre, Ticks
 
-NUMBERS = 10**KEY_BYTES  # keys are decimal numbers of KEY_BYTES digits
 KEYS_PER_RANGE = 10_000
 WARM_SECONDS = 1.0
-STABLE_SECONDS = 5.0  # longer than a range rests between two moves
-SETTLE_SECONDS_MAX = 90.0
-RULES = Rules(replicas=3, split_bytes=1 << 40)  # the load's ranges are those asked for, and stay so
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,12 @@ class Shape:
     operation: str
     seconds: float
     runs: int
+    seed: int = 1
+
+    def told(self) -> dict[str, int]:
+        """As a row has it: what makes two rows comparable."""
+        names = ("nodes", "connections", "inflight", "ranges")
+        return {name: getattr(self, name) for name in names}
 
 
 class Generator:
@@ -48,7 +52,7 @@ class Generator:
             "connections": shape.connections,
             "inflight": shape.inflight,
             "keys": KEYS_PER_RANGE,
-            "seed": 1,
+            "seed": shape.seed,
             "born": cluster.order(Ticks(1)).first,
             "routes": [asdict(each) for each in routes(cluster, shape.ranges)],
         }
@@ -85,11 +89,6 @@ class Generator:
         return found
 
 
-def borders(ranges: int) -> list[bytes]:
-    """The user keys at which the load's ranges begin, the first one apart."""
-    return [b"%016d" % (NUMBERS * place // ranges) for place in range(1, ranges)]
-
-
 def routes(cluster: Cluster, ranges: int) -> list[Route]:
     """Where each part of the keys is led from, when every range has a known leader."""
 
@@ -109,73 +108,67 @@ def routes(cluster: Cluster, ranges: int) -> list[Route]:
 def _number(key: bytes) -> int:
     """The load's number at a range's border."""
     digits = key[1:]
-    if len(digits) == KEY_BYTES and key[:1] == USER and digits.isdigit():
+    if len(digits) == KEY_DIGITS and key[:1] == USER and digits.isdigit():
         return int(digits)
-    return 0 if key <= USER + b"0" * KEY_BYTES else NUMBERS
+    return 0 if key <= USER + b"0" * KEY_DIGITS else NUMBERS
 
 
-def measure(cluster: Cluster, generator: Generator, seconds: float) -> report.Run:
+def measure(cluster: Cluster, generator: Generator, seconds: float) -> Run:
     """One run."""
     before = [cpu_seconds(process.pid) for process in cluster.processes]
     row = generator.run(seconds)
     after = [cpu_seconds(process.pid) for process in cluster.processes]
     used = [(end - start) * 1e6 / row["requests"] for start, end in zip(before, after, strict=True)]
-    return report.Run(row["requests"], row["seconds"], row["latencies"], used, row["generator_share"])
+    return Run(row["requests"], row["seconds"], row["latencies"], used, row["generator_share"])
 
 
-def start(cluster: Cluster, shape: Shape) -> None:
-    """Bring the cluster into the shape that is to be measured, and wait until leaders move no more."""
-    cluster.start(shape.nodes, RULES)
-    cluster.split_at(borders(shape.ranges))
-
-    def settled() -> bool:
-        before = routes(cluster, shape.ranges)
-        time.sleep(STABLE_SECONDS if shape.ranges > 1 else 0.0)
-        return before == routes(cluster, shape.ranges)
-
-    wait_for("leaders that stay where they are", settled, SETTLE_SECONDS_MAX)
-    cluster.wait_healthy(shape.nodes)
+def start(cluster: Cluster, shape: Shape) -> int:
+    """Bring the cluster into the shape that is to be measured; the place of the first range's leader, from 0."""
+    cluster.start_settled(shape.nodes, borders(shape.ranges))
+    return cluster.addresses.index(routes(cluster, shape.ranges)[0].address)
 
 
-def alone(shape: Shape) -> list[dict[str, Any]]:
+def alone(shape: Shape, tell: Tell) -> list[Row]:
     """Argosy by itself."""
     with Cluster() as cluster:
-        start(cluster, shape)
-        leader = cluster.addresses.index(routes(cluster, shape.ranges)[0].address)
+        tell(f"{shape.nodes} nodes start, {shape.ranges} ranges")
+        leader = start(cluster, shape)
         with Generator(cluster, shape) as generator:
             generator.run(WARM_SECONDS)
-            runs = [measure(cluster, generator, shape.seconds) for _ in range(shape.runs)]
-    return [report.summary("argosy", shape.operation, shape.connections, shape.inflight, runs, leader)]
+            runs = []
+            for number in range(shape.runs):
+                tell(f"kv: {shape.operation}, run {number + 1} of {shape.runs}")
+                runs.append(measure(cluster, generator, shape.seconds))
+    return [summary("argosy", shape.operation, shape.told(), runs, leader=leader)]
 
 
-def beside_etcd(shape: Shape) -> list[dict[str, Any]]:
+def beside_etcd(shape: Shape, tell: Tell) -> list[Row]:
     """Argosy and etcd in turns, A B A B, so that the machine's moods meet both; and the ratios.
 
     Both run all the time; the one that is not asked is idle.
     """
-    missing = peers.missing_tools()
-    if missing:
-        raise BenchFailed(f"not installed: {', '.join(missing)} (Debian: etcd-server, nghttp2-client)")
+    peers.require_etcd()
     ours, theirs = [], []
+    width, depth = shape.connections, shape.inflight
+    tell(f"{shape.nodes} nodes and {peers.MEMBERS} members of etcd start")
     with Cluster() as cluster, peers.Etcd() as etcd:
-        start(cluster, shape)
-        leader = cluster.addresses.index(routes(cluster, shape.ranges)[0].address)
+        leader = start(cluster, shape)
         with Generator(cluster, shape) as generator:
-            requests = max(peers.REQUESTS_MIN, generator.run(WARM_SECONDS)["requests"] // 2)
-            etcd.run(shape.operation, shape.connections, shape.inflight, requests)
-            for _ in range(shape.runs):
+            generator.run(WARM_SECONDS)
+            etcd.warm(shape.operation, width, depth)
+            for number in range(shape.runs):
+                tell(f"kv: {shape.operation}, run {number + 1} of {shape.runs}: argosy")
                 ours.append(measure(cluster, generator, shape.seconds))
-                requests = max(peers.REQUESTS_MIN, int(ours[-1].per_second * shape.seconds / 2))
-                theirs.append(etcd.run(shape.operation, shape.connections, shape.inflight, requests))
-    form = (shape.operation, shape.connections, shape.inflight)
-    first = report.summary("argosy", *form, ours, leader)
-    second = report.summary("etcd", *form, theirs, etcd.leader)
-    return [first, second, report.ratios(first, second)]
+                tell(f"kv: {shape.operation}, run {number + 1} of {shape.runs}: etcd")
+                theirs.append(etcd.run_for(shape.operation, width, depth, shape.seconds))
+    first = summary("argosy", shape.operation, shape.told(), ours, leader=leader)
+    second = summary("etcd", shape.operation, shape.told(), theirs, leader=etcd.leader)
+    return [first, second, ratios(first, second)]
 
 
-def run(shape: Shape, peer: str | None) -> list[dict[str, Any]]:
-    """All JSON lines of one measurement."""
-    return beside_etcd(shape) if peer == "etcd" else alone(shape)
+def run(shape: Shape, peer: str | None, tell: Tell) -> list[Row]:
+    """All rows of one measurement."""
+    return beside_etcd(shape, tell) if peer == "etcd" else alone(shape, tell)
 
 
-assert USER + b"9" * KEY_BYTES < LAST_KEY, "the load's keys lie within the key space"
+assert USER + b"9" * KEY_DIGITS < LAST_KEY, "the load's keys lie within the key space"

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.cluster import BenchFailed
+from bench.figures import Run
 from bench.processes import cpu_seconds, free_ports
-from bench.report import Run
 
 MEMBERS = 3
 KEY = b"key-000000000001"
@@ -27,7 +27,15 @@ DEADLINE_SECONDS = 300.0
 # Protobuf by hand: (field number << 3 | 2), length, bytes. All lengths here are below 128.
 _RANGE_BODY = b"\x0a" + bytes([len(KEY)]) + KEY
 _PUT_BODY = _RANGE_BODY + b"\x12" + bytes([len(VALUE)]) + VALUE
-METHODS = {"put": ("Put", _PUT_BODY), "get": ("Range", _RANGE_BODY)}  # a Range without flags reads linearizably
+_PUT_IN_TXN = b"\x12" + bytes([len(_PUT_BODY)]) + _PUT_BODY
+_COMPARE = b"\x10\x03\x1a" + bytes([len(KEY)]) + KEY + b"\x3a" + bytes([len(VALUE)]) + VALUE  # 3: by value
+_TXN_BODY = b"\x0a" + bytes([len(_COMPARE)]) + _COMPARE + b"\x12" + bytes([len(_PUT_IN_TXN)]) + _PUT_IN_TXN
+METHODS = {
+    "put": ("Put", _PUT_BODY),
+    "get": ("Range", _RANGE_BODY),  # without flags it reads linearizably
+    "txn": ("Txn", _TXN_BODY),  # compare a key's value, and put the same key
+}
+assert max(map(len, (_PUT_IN_TXN, _COMPARE))) < 128, "a length has one byte"
 
 
 def missing_tools() -> list[str]:
@@ -35,14 +43,24 @@ def missing_tools() -> list[str]:
     return [tool for tool in ("etcd", "h2load") if shutil.which(tool) is None]
 
 
+def require_etcd() -> None:
+    """Raises BenchFailed if it is not installed."""
+    if missing := missing_tools():
+        raise BenchFailed(f"not installed: {', '.join(missing)} (Debian: etcd-server, nghttp2-client)")
+
+
 class Etcd:
-    """A running cluster of etcd; `leader` is the member that answers writes fastest."""
+    """A running cluster of etcd; `leader` is the member that answers writes fastest.
+
+    1. `_rates` has how many requests a second were last done of each operation, connections and inflight.
+    """
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="argosy-etcd-", dir=os.environ.get("ARGOSY_BENCH_DIR")))
         ports = free_ports(2 * MEMBERS)
         self._client_ports, self._member_ports = ports[:MEMBERS], ports[MEMBERS:]
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._rates: dict[tuple[str, int, int], float] = {}
         self.leader = 0
 
     def __enter__(self) -> "Etcd":
@@ -80,9 +98,18 @@ class Etcd:
             "quota-backend-bytes": str(8 << 30),
         }
         command = ["etcd", *(part for name, value in options.items() for part in (f"--{name}", value))]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
 
-    def run(self, operation: str, connections: int, inflight: int, requests: int) -> Run:
+    def warm(self, operation: str, connections: int, inflight: int) -> None:
+        """A first run that nobody counts, and that tells how many requests a second there will be."""
+        self._run(operation, connections, inflight, REQUESTS_MIN)
+
+    def run_for(self, operation: str, connections: int, inflight: int, seconds: float) -> Run:
+        """As many requests as will take about so long, by the run of the same before."""
+        rate = self._rates[operation, connections, inflight]
+        return self._run(operation, connections, inflight, max(REQUESTS_MIN, int(rate * seconds)))
+
+    def _run(self, operation: str, connections: int, inflight: int, requests: int) -> Run:
         """Send so many requests to the leader. Raises BenchFailed unless every one of them succeeds."""
         before = [cpu_seconds(process.pid) for process in self._processes]
         began = time.monotonic()
@@ -93,7 +120,9 @@ class Etcd:
         used = [cpu_seconds(each.pid) - start for each, start in zip(self._processes, before, strict=True)]
         span = (latencies[-1][0] - latencies[0][0]) / 1e6  # h2load's own clock, without its start-up
         spent = sorted(each[1] for each in latencies)
-        return Run(requests, span if span > 0 else seconds, spent, [each * 1e6 / requests for each in used])
+        taken = Run(requests, span if span > 0 else seconds, spent, [each * 1e6 / requests for each in used])
+        self._rates[operation, connections, inflight] = taken.per_second
+        return taken
 
     def _load(self, place: int, operation: str, requests: int, width: int, depth: int) -> list[tuple[int, int]] | None:
         """(start, latency) in microseconds of each request, in order; None if any failed."""

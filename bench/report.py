@@ -1,67 +1,57 @@
-"""Runs put together: one JSON line for each peer and operation, and the ratio of two peers.
+"""How the bench prints: results on standard output, what is going on just now on standard error.
 
-Owns the fields: medians over runs; latencies in microseconds; CPU microseconds per request of each server with
-its children, and in all. Read next: bench/kv.py.
+Owns the form only. Read next: bench/figures.py.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One measured run. `latencies` are ascending, in microseconds; `cpu` is per request, for each server.
+from bench.figures import Row
 
-    `generator_share` is the part of one core that the load generator itself used, 0 if not known.
-    """
-
-    requests: int
-    seconds: float
-    latencies: Sequence[float]
-    cpu: Sequence[float]
-    generator_share: float = 0.0
-
-    @property
-    def per_second(self) -> float:
-        """Throughput."""
-        return self.requests / self.seconds
-
-    def percentile(self, part: float) -> float:
-        """The latency below which this part (0 to 1) of the requests stayed."""
-        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * part))]
+Tell = Callable[[str], None]
 
 
-def summary(
-    peer: str, operation: str, connections: int, inflight: int, runs: Sequence[Run], leader: int
-) -> dict[str, Any]:
-    """The JSON fields of several runs of one operation."""
-    cpu = [round(median(column), 1) for column in zip(*(run.cpu for run in runs), strict=True)]
-    row: dict[str, Any] = {
-        "peer": peer,
-        "operation": operation,
-        "connections": connections,
-        "inflight": inflight,
-        "per_second": round(median(run.per_second for run in runs)),
-        "per_second_min": round(min(run.per_second for run in runs)),
-        "per_second_max": round(max(run.per_second for run in runs)),
-        "p50_us": round(median(run.percentile(0.50) for run in runs)),
-        "p99_us": round(median(run.percentile(0.99) for run in runs)),
-        "cpu_us_per_request": cpu,
-        "cpu_us_per_request_all": round(median(sum(run.cpu) for run in runs), 1),
-        "leader": leader,
-    }
-    if any(run.generator_share for run in runs):
-        row["generator_cpu_share"] = round(median(run.generator_share for run in runs), 2)
-    return row
+def show(rows: Iterable[Row], as_json: bool) -> None:
+    """Print results: JSON lines with all there is, or name and value without the single runs."""
+    for row in rows:
+        if as_json:
+            print(json.dumps(row), flush=True)
+        elif "about" not in row:
+            print("  ".join(f"{name}={_text(value)}" for name, value in flat(row).items()), flush=True)
 
 
-def ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """Ours over theirs: throughput above 1 is faster; CPU and latency below 1 are cheaper."""
-    names = ("per_second", "p50_us", "p99_us", "cpu_us_per_request_all")
-    return {
-        "ratio": f"{ours['peer']}/{theirs['peer']}",
-        "operation": ours["operation"],
-        **{name: round(ours[name] / theirs[name], 2) for name in names},
-    }
+def flat(row: Row) -> Row:
+    """A row as people read it: the shape beside the figures, no single runs."""
+    left = {name: value for name, value in row.items() if name not in ("shape", "runs")}
+    first: Row = {name: left.pop(name) for name in ("peer", "ratio", "operation") if name in left}
+    shape: Row = row.get("shape", {})
+    return first | shape | left
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def quiet(text: str) -> None:
+    """Tell nobody."""
+
+
+@contextmanager
+def telling() -> Iterator[Tell]:
+    """Tell what is going on: one moving line at a terminal, a line each with its seconds elsewhere."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        began = time.monotonic()
+        yield lambda text: console.print(Text(f"{time.monotonic() - began:6.1f} s  {text}"), soft_wrap=True)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("begins", total=None)
+        yield lambda text: bar.update(task, description=text)

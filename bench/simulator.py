@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from random import Random
 from statistics import median
-from typing import Any
 
 from argosy.testing.simulation import Simulation
 from argosy.testing.workloads.workload import Tally
 from bench.cluster import BenchFailed
+from bench.figures import Row
+from bench.report import Tell
 from node.flow import Flow
 from txn.database import Database
 
@@ -51,9 +52,12 @@ class Puts(Tally):
             raise BenchFailed("next to nothing was written")
 
 
-def run(seconds: float, runs: int, profile: bool) -> list[dict[str, Any]]:
+def run(seconds: float, runs: int, profile: bool, tell: Tell) -> list[Row]:
     """The JSON line: medians over the seeds 1 to `runs`."""
-    rows = [_measure(seed, seconds, profile) for seed in range(1, runs + 1)]
+    rows = []
+    for seed in range(1, runs + 1):
+        tell(f"simulator: seed {seed} of {runs}")
+        rows.append(_measure(seed, seconds, profile))
     ratios = [row["simulated"] / row["cpu"] for row in rows]
     return [
         {
@@ -64,8 +68,10 @@ def run(seconds: float, runs: int, profile: bool) -> list[dict[str, Any]]:
             "cpu_seconds": round(sum(row["cpu"] for row in rows), 1),
             "simulated_per_cpu_second": round(median(ratios), 1),
             "simulated_per_cpu_second_min": round(min(ratios), 1),
+            "shape": {"nodes": NODES, "ranges": RANGES, "seconds": seconds},
             "writes_per_simulated_second": round(median(row["writes"] / row["simulated"] for row in rows)),
             "steps_per_simulated_second": round(median(row["steps"] / row["simulated"] for row in rows)),
+            "runs": {"simulated_per_cpu_second": [round(each, 2) for each in ratios]},
         }
     ]
 

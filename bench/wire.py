@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.keys import KEY_DIGITS
 from node.codec import decode, encode
 from node.frame import FrameDecoder, encode_frame
 from node.handshake import hello_row
@@ -19,10 +20,9 @@ from txn.puts import Put
 from txn.queries import Read
 from txn.replies import Committed, Values
 
-KEY_BYTES = 16
 RECEIVE_BYTES = 1 << 18
 ID_MARK = b"\xa1" * 16
-KEY_MARK = b"\xa2" * KEY_BYTES
+KEY_MARK = b"\xa2" * KEY_DIGITS
 TIMESTAMP_MARK = 0xA3A3A3A3A3A3A3A3
 TIMESTAMP_BYTES = b"\x1b" + TIMESTAMP_MARK.to_bytes(8, "big")  # as CBOR writes a large integer
 REFUSALS = (Busy, NoGroup, NotLeader, NotYet, StaleSpan)

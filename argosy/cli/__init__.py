@@ -6,6 +6,7 @@ Does not own what is done: argosy/cli/start.py runs a node, argosy/cli/orders.py
 Imports are late, so that `--help` is quick. Read next: argosy/cli/orders.py.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -322,6 +323,14 @@ def sql(**options: Any) -> None:
     if options["command"] is not None and options["file"] is not None:
         raise click.UsageError("-c or -f, not both")
     run(**options)
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure Argosy on this machine; `argosy bench --help` says what there is."""
+    # The bench stands on this package, and so is started and not imported.
+    os.execv(sys.executable, [sys.executable, "-m", "bench", *arguments])
 
 
 main.add_command(cert)

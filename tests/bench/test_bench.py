@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from bench import policy
+from bench.figures import Run, ratios, summary
 from bench.processes import children, cpu_seconds, free_ports, resident_bytes
-from bench.report import Run, ratios, summary
 from bench.wire import Cut
 from node.codec import encode
 from node.messages import NotLeader
@@ -44,23 +44,33 @@ def test_only_the_right_value_is_taken_for_a_get():
     assert not cut.accepts(encode(Values(1 << 60, (None,))), VALUE)
 
 
+SHAPE = {"connections": 64, "inflight": 1}
 RUN = Run(1000, 0.5, list(range(1000)), [10.0, 20.0, 30.0], 0.75)
 
 
 def test_a_summary_has_the_medians():
     slow = Run(1000, 1.0, [each * 2 for each in range(1000)], [20.0, 20.0, 20.0], 0.5)
-    row = summary("argosy", "put", 64, 1, [RUN, slow, RUN], 1)
+    row = summary("argosy", "put", SHAPE, [RUN, slow, RUN], leader=1)
     assert (row["per_second"], row["per_second_min"], row["per_second_max"]) == (2000, 1000, 2000)
     assert (row["p50_us"], row["p99_us"]) == (500, 990)
     assert (row["cpu_us_per_request"], row["cpu_us_per_request_all"]) == ([10.0, 20.0, 30.0], 60.0)
     assert row["generator_cpu_share"] == 0.75
+    assert row["runs"]["per_second"] == [2000, 1000, 2000]
+    assert row["leader"] == 1
 
 
 def test_a_ratio_is_ours_over_theirs():
-    ours = summary("argosy", "put", 64, 1, [RUN], 1)
-    theirs = summary("etcd", "put", 64, 1, [Run(1000, 1.0, [100] * 1000, [60.0, 30.0, 30.0])], 0)
+    ours = summary("argosy", "put", SHAPE, [RUN])
+    theirs = summary("etcd", "put", SHAPE, [Run(1000, 1.0, [100] * 1000, [60.0, 30.0, 30.0])])
     assert ratios(ours, theirs)["per_second"] == 2.0
     assert ratios(ours, theirs)["cpu_us_per_request_all"] == 0.5
+
+
+def test_runs_in_turns_are_divided_pair_by_pair():
+    fast, slow = Run(1000, 0.5, [100] * 1000, [10.0]), Run(1000, 2.0, [400] * 1000, [40.0])
+    row = ratios(summary("argosy", "put", SHAPE, [fast, slow, fast]), summary("etcd", "put", SHAPE, [fast, slow, slow]))
+    assert row["runs"]["per_second"] == [1.0, 1.0, 4.0]
+    assert (row["per_second"], row["per_second_min"], row["per_second_max"]) == (1.0, 1.0, 4.0)
 
 
 def test_the_kernel_counts_children_too():

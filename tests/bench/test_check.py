@@ -1,5 +1,8 @@
 """What decides when a checked run ends, when a node is killed in it, and what a broken promise looks like."""
 
+import json
+
+import pytest
 from click.testing import CliRunner
 
 import bench.check
@@ -25,6 +28,31 @@ def test_what_is_planned_is_done_even_if_a_run_by_time_is_over():
     while progress.goes_on():
         pass
     assert seen == ["kill"]
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_explains_itself(command):
+    result = CliRunner().invoke(main, [command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 3
+
+
+def test_json_begins_with_what_a_reader_must_know(monkeypatch):
+    monkeypatch.setattr(bench.check, "run", lambda shape: {"peer": "argosy", "seen": shape.clients})
+    result = CliRunner().invoke(main, ["check", "--clients", "5", "--seed", "9", "--json"])
+    about, row = map(json.loads, result.stdout.splitlines())
+    assert row == {"peer": "argosy", "seen": 5}
+    assert about["about"]["parameters"]["seed"] == 9
+    assert about["about"]["machine"]["cores"] >= 1
+    assert {"python", "trio", "sqlite3"} <= about["about"]["versions"].keys()
+
+
+def test_ctrl_c_ends_with_its_exit_code_wherever_it_strikes(monkeypatch):
+    def interrupted(shape):
+        raise BaseExceptionGroup("tasks", [KeyboardInterrupt()])
+
+    monkeypatch.setattr(bench.check, "run", interrupted)
+    assert CliRunner().invoke(main, ["check"]).exit_code == 130
 
 
 def test_a_broken_promise_ends_with_its_report_and_an_exit_code(monkeypatch):

@@ -8,7 +8,7 @@ COMMAND_LINE = ("argosy/cli/*", "bench/*")
 
 OWNERS: dict[str, tuple[str, ...]] = {
     # third party
-    "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py", "argosy/testing/files.py"),
+    "lmdb": ("node/journal.py", "node/layout.py", "node/writer.py", "argosy/testing/files.py", "bench/embedded.py"),
     "cbor2": ("node/codec.py",),
     "trio": (
         "node/drivers/*",

@@ -4,8 +4,10 @@
     python -m bench kv ... --peer etcd                            the same beside etcd, taken in turns
     python -m bench kv --ycsb A --ycsb E                          YCSB's mixes, every read verified
     python -m bench bank --peer etcd                              transactions over two ranges, beside etcd's on one key
+    python -m bench scale                                         1, 3, 5, 7, 9 nodes: does a request cost more?
     python -m bench embedded | idle | failover                    see `python -m bench --help`
     python -m bench check --workload bank --kill                  do clients see what they were promised?
+    python -m bench compare old.json new.json --fail              what changed beyond noise?
     python -m bench.demo                                          the story told in one terminal
 
 How: `bench/cluster.py` runs nodes. The load comes from one of two places. `bench/generator.py` is a lean process that

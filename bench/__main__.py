@@ -7,6 +7,7 @@ Imports are late, so that `--help` is quick. Read next: bench/__init__.py.
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,7 @@ from bench.cluster import BenchFailed
 from bench.figures import Row
 
 INTERRUPTED = 130
+NODES_MAX = 9
 Command = TypeVar("Command", bound=Callable[..., Any])
 Measure = Callable[[Callable[[str], None]], Iterable[Row]]
 
@@ -66,6 +68,14 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
+def _sizes(command: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    """Numbers between commas."""
+    sizes = tuple(int(part) if part.isdigit() else 0 for part in text.split(","))
+    if not all(1 <= size <= NODES_MAX for size in sizes):
+        raise click.BadParameter(f"{text!r} is not numbers from 1 to {NODES_MAX}, separated by commas")
+    return sizes
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 def main() -> None:
     """Measure Argosy on this machine: real processes over loopback, every commit synced, every read verified.
@@ -75,7 +85,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--nodes", default=3, type=click.IntRange(1, 9), help="Node processes.")
+@click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--connections", default=64, type=click.IntRange(1, 4096), help="TCP connections.")
 @click.option("--inflight", default=1, type=click.IntRange(1, 1024), help="Requests in flight on each.")
 @click.option("--ranges", default=1, type=click.IntRange(1, 1024), help="Ranges that the keys are spread over.")
@@ -132,7 +142,7 @@ def embedded(seconds: float, runs: int, seed: int, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--nodes", default=3, type=click.IntRange(1, 9), help="Node processes.")
+@click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--clients", default=64, type=click.IntRange(1, 1024), help="Clients, each with one transfer at a time.")
 @click.option("--connections", default=1, type=click.IntRange(1, 1024), help="Connections that our clients share.")
 @click.option("--ranges", default=2, type=click.IntRange(2, 64), help="Ranges that the accounts lie in.")
@@ -153,6 +163,31 @@ def bank(as_json: bool, peer: str | None, **shape: Any) -> None:
     from bench.bank import Shape, run
 
     measured(as_json, lambda tell: run(Shape(**shape), peer, tell))
+
+
+@main.command()
+@click.option("--nodes", "sizes", default="1,3,5,7,9", callback=_sizes, help="Sizes, in this order.")
+@click.option("--connections", default=16, type=click.IntRange(1, 512), help="TCP connections for each node.")
+@click.option("--inflight", default=16, type=click.IntRange(1, 1024), help="Requests in flight on each.")
+@click.option("--ranges", default=2, type=click.IntRange(1, 64), help="Ranges for each node, spread over all.")
+@click.option("--read", "operation", flag_value="get", help="Linearizable gets.")
+@click.option("--write", "operation", flag_value="put", default="put", help="Puts of 100 bytes.")
+@click.option("--seconds", default=3.0, help="Length of each run.")
+@click.option("--runs", default=3, type=click.IntRange(1), help="Runs of each size; the medians are printed.")
+@seed_option
+@json_option
+def scale(as_json: bool, **shape: Any) -> None:
+    """Throughput, latency and CPU against the number of nodes.
+
+    All nodes and the load run on this machine and share its cores, so throughput cannot grow with the nodes. What
+    can be seen is whether a request costs more where there are more nodes: `per_cpu_second` is how many requests are
+    answered for each CPU second of all nodes together. `cores_of_nodes`, `cores_of_load` (the generator) and
+    `cores_of_others` say who used the cores; `limit` is "cores" where these were full with nodes and load, "others"
+    where somebody else took a good part of them, else "waiting": for disk and rounds.
+    """
+    from bench.scale import Shape, run
+
+    measured(as_json, lambda tell: run(Shape(**shape), tell))
 
 
 @main.command()
@@ -202,7 +237,7 @@ def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
 
 @main.command()
 @click.option("--workload", default="bank", type=click.Choice(sorted(WORKLOADS)), help="What the clients do.")
-@click.option("--nodes", default=3, type=click.IntRange(1, 9), help="Node processes.")
+@click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--clients", default=8, type=click.IntRange(1, 256), help="Clients, each with a connection.")
 @click.option("--seconds", default=10.0, help="Length of the run.")
 @click.option("--operations", default=0, help="End after so many operations instead; 0: after the time.")
@@ -214,6 +249,33 @@ def check(as_json: bool, **shape: Any) -> None:
     from bench.check import Shape, run
 
     measured(as_json, lambda tell: [run(Shape(**shape))])
+
+
+@main.command()
+@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--fail", is_flag=True, help="Exit code 1 if something got worse.")
+@click.option("--all", "everything", is_flag=True, help="Print what did not change, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, of all figures.")
+def compare(old: Path, new: Path, fail: bool, everything: bool, as_json: bool) -> None:
+    """What changed beyond noise between two files of --json lines, or of `suite`.
+
+    Rows of the same peer, operation and shape are compared; several of them in one file count as more runs. A figure
+    has changed if the ranges of its runs do not overlap and the medians are 5 % apart or more; with fewer than three
+    runs in either file it is not judged.
+    """
+    from bench.compare import compare as changed
+    from bench.compare import machines, read
+    from bench.report import show_changes
+
+    before, after = read(old), read(new)
+    changes, alone = changed(before, after)
+    show_changes(changes, as_json, everything)
+    for text in (*alone, machines(before, after)):
+        if text:
+            click.echo(text, err=True)
+    if fail and any(each.verdict == "worse" for each in changes):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ PAUSE_SECONDS_MAX = 2.0  # between two orders of the same split
 CALL_SECONDS = 10.0
 LOG_LINES = 40  # of each node, shown when a measurement fails
 SPLITS_AT_ONCE = 64
+LOOK_SECONDS = 0.25
 STABLE_SECONDS = 5.0  # longer than a range rests between two moves
 SETTLE_SECONDS_MAX = 90.0
 RULES = Rules(replicas=3, split_bytes=1 << 40)  # the ranges of a measurement are those asked for, and stay so
@@ -106,10 +107,16 @@ class Cluster:
     def wait_settled(self, ranges: int) -> None:
         """Wait until so many ranges of user keys have leaders that stay where they are."""
 
+        last, since = self.leaders(), time.monotonic()
+
         def settled() -> bool:
-            before = self.leaders()
-            time.sleep(STABLE_SECONDS if ranges > 1 else 0.0)
-            return len(before) == ranges and all(before) and before == self.leaders()
+            nonlocal last, since
+            time.sleep(LOOK_SECONDS)
+            found = self.leaders()
+            if found != last:
+                last, since = found, time.monotonic()
+            stable = ranges == 1 or time.monotonic() - since >= STABLE_SECONDS
+            return len(found) == ranges and all(found) and stable
 
         wait_for("leaders that stay where they are", settled, SETTLE_SECONDS_MAX)
 

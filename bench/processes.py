@@ -47,3 +47,9 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def busy_seconds() -> float:
+    """For how long all cores of the machine have been busy, with whatever it was."""
+    user, nice, system, _, _, interrupts, soft = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + interrupts + soft) / TICKS_PER_SECOND

@@ -5,14 +5,19 @@ Owns the form only. Read next: bench/figures.py.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from argosy.cli import shown
+from bench.compare import Change
 from bench.figures import Row
 
 Tell = Callable[[str], None]
@@ -39,8 +44,29 @@ def _text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-def quiet(text: str) -> None:
-    """Tell nobody."""
+def show_changes(changes: Sequence[Change], as_json: bool, everything: bool) -> None:
+    """Print what changed between two files, and how many figures did not; or all figures."""
+    if as_json:
+        for each in changes:
+            print(json.dumps(asdict(each) | {"part": round(each.part, 4), "verdict": each.verdict}), flush=True)
+        return
+    rows = [
+        (each.verdict, each.what, each.figure, _range(each.old), _range(each.new), f"{each.part:+.0%}")
+        for each in changes
+        if everything or each.verdict in ("better", "worse")
+    ]
+    if rows:
+        columns = ("verdict", "of", "figure", "old median (range)", "new median (range)", "change")
+        shown.console().print(shown.table("", columns, rows))
+    counts = Counter(each.verdict for each in changes)
+    print(
+        f"{counts['better']} better, {counts['worse']} worse, {counts['same']} the same within noise, "
+        f"{counts['few']} with too few runs to say"
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{median(values):,g} ({min(values):,g} to {max(values):,g})"
 
 
 @contextmanager

@@ -17,11 +17,11 @@ help:
 	@echo "make check   format, lint, types, floors, dead code, tidiness; changes nothing"
 	@echo "make mutants planted bugs, each found by the simulated world; an hour, or PART=raft in ten minutes"
 	@echo "make fix     what of it can be mended by itself"
-	@echo "make bench   the key-value bench on three local nodes, 64 clients"
+	@echo "make bench   ten minutes of measurements, beside the peers that are installed; one report: bench-report/report.html"
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check,demo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check,demo,bench]'
 	@touch $(READY)
 
 demo: $(READY)
@@ -54,8 +54,9 @@ fix: $(READY)
 	$(BIN)/ruff format --no-cache $(SOURCES) tests
 	$(BIN)/ruff check --no-cache --fix $(SOURCES) tests
 
+# Ends with one file to read, bench-report/report.html (OUTPUT=folder). Ctrl-C reports what was measured by then.
 bench: $(READY)
-	$(BIN)/python -m bench kv --nodes 3 --connections 64 --inflight 1 --write
+	$(BIN)/python -m bench suite $(if $(OUTPUT),--output $(OUTPUT))
 
 # Each planted bug must be found by the simulated world. PART=raft, leases, node, ranges or txn runs a part.
 mutants: $(READY)

@@ -19,6 +19,7 @@ from bench.figures import Row
 
 INTERRUPTED = 130
 NODES_MAX = 9
+PART_NAMES = ("kv", "bank", "ycsb", "scale", "events", "embedded", "failover", "idle")
 Command = TypeVar("Command", bound=Callable[..., Any])
 Measure = Callable[[Callable[[str], None]], Iterable[Row]]
 
@@ -191,6 +192,24 @@ def scale(as_json: bool, **shape: Any) -> None:
 
 
 @main.command()
+@click.option("--per-second", default=300.0, type=click.FloatRange(10), help="Requests a second.")
+@click.option("--ranges", default=4, type=click.IntRange(1, 64), help="Ranges at first.")
+@click.option("--calm", default=3.0, type=click.FloatRange(0.5), help="Seconds after each event before the next.")
+@seed_option
+@json_option
+def events(as_json: bool, **shape: Any) -> None:
+    """Latency over time: a range splits, a replica moves, a leader is killed with SIGKILL, a node joins.
+
+    Reads and updates come at a steady pace whatever becomes of those before, so that a pause is seen by all who ask in
+    it; every value read is verified. A line for each event tells how long it took to be complete, and the latencies
+    until the next one. With --json a last line has the timeline: p50, p99 and max of every 100 ms.
+    """
+    from bench.events import Shape, run
+
+    measured(as_json, lambda tell: run(Shape(**shape), tell))
+
+
+@main.command()
 @click.option("--ranges", default=10_000, type=click.IntRange(10, 100_000), help="Idle ranges.")
 @click.option("--seconds", default=10.0, help="How long to watch them do nothing.")
 @json_option
@@ -249,6 +268,42 @@ def check(as_json: bool, **shape: Any) -> None:
     from bench.check import Shape, run
 
     measured(as_json, lambda tell: [run(Shape(**shape))])
+
+
+@main.command()
+@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
+@click.option("--minutes", default=10.0, type=click.FloatRange(0.1), help="No part begins that would take longer.")
+@click.option("--only", multiple=True, type=click.Choice(PART_NAMES), help="This part; may be repeated. Else all.")
+@seed_option
+def suite(output: Path, minutes: float, only: tuple[str, ...], seed: int) -> None:
+    """All parts in turn, with the peers that are installed, and one report: report.html, with its pictures inside.
+
+    The folder also gets the pictures as PNG files and results.json, the rows that `compare` and `report` read. Ctrl-C
+    stops cleanly: what was measured by then is reported, and the exit code is 130.
+    """
+    from bench.about import about
+    from bench.report import telling
+    from bench.suite import Suite, chosen
+
+    parameters = {"minutes": minutes, "only": list(only), "seed": seed}
+    with telling() as tell:
+        found = Suite(output, minutes, seed, tell)
+        path = found.run(about("suite", parameters), chosen(only))
+    click.echo(path)
+    if found.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
+def report(results: Path, output: Path) -> None:
+    """Make the report anew from the results.json of `suite`, without measuring."""
+    from bench import page
+    from bench.compare import read
+
+    output.mkdir(parents=True, exist_ok=True)
+    click.echo(page.write(output, read(results)))
 
 
 @main.command()

@@ -80,7 +80,7 @@ class Cluster:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is not None:
+        if isinstance(error, Exception):  # not Ctrl-C
             self._show_logs()
         for process in self.processes:
             process.kill()
@@ -136,8 +136,7 @@ class Cluster:
         command = [sys.executable, "-m", "argosy.cli", "start", "--data", str(self.folder / f"n{place}")]
         command += ["--listen", self.addresses[place - 1], *extra]
         with open(self.folder / f"n{place}.log", "ab") as log:
-            # A process group of its own: Ctrl-C at the terminal is for the bench, which then ends its nodes.
-            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, process_group=0)
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def restart(self, place: int) -> None:
         """Start a node that was killed again, on its directory."""

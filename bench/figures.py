@@ -18,7 +18,8 @@ COMPARED = ("per_second", "p50_us", "p99_us", "cpu_us_per_request_all")  # of ea
 class Run:
     """One measured run. `latencies` are ascending, in microseconds; `cpu` is per request, for each server.
 
-    `generator_share` is the part of one core that the load generator itself used, 0 if not known.
+    `generator_share` is how much of one core the load generator itself used, and `others` how many cores were busy with
+    neither it nor the servers; 0 if not known.
     """
 
     requests: int
@@ -26,7 +27,13 @@ class Run:
     latencies: Sequence[float]
     cpu: Sequence[float]
     generator_share: float = 0.0
+    others: float = 0.0
     by_operation: Mapping[str, Sequence[float]] = field(default_factory=dict)  # the latencies, apart
+
+    @property
+    def servers(self) -> float:
+        """How many cores the servers used."""
+        return self.cpu_all * self.per_second / 1e6
 
     @property
     def per_second(self) -> float:
@@ -70,6 +77,7 @@ def summary(peer: str, operation: str, shape: Mapping[str, Any], runs: Sequence[
     }
     if any(run.generator_share for run in runs):
         row["generator_cpu_share"] = round(median(run.generator_share for run in runs), 2)
+        row["cores_of_others"] = round(median(run.others for run in runs), 2)
     apart = _by_operation(runs)
     return row | ({"by_operation": apart} if apart else {}) | more | {"runs": single}
 

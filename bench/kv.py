@@ -14,7 +14,7 @@ from bench import peers
 from bench.cluster import BenchFailed, Cluster, wait_for
 from bench.figures import Row, Run, ratios, summary
 from bench.keys import KEY_DIGITS, NUMBERS, borders
-from bench.processes import cpu_seconds
+from bench.processes import busy_seconds, cpu_seconds
 from bench.report import Tell
 from bench.wire import Route
 from ranges.keys import LAST_KEY, USER
@@ -115,11 +115,12 @@ def _number(key: bytes) -> int:
 
 def measure(cluster: Cluster, generator: Generator, seconds: float) -> Run:
     """One run."""
-    before = [cpu_seconds(process.pid) for process in cluster.processes]
+    before, busy = [cpu_seconds(process.pid) for process in cluster.processes], busy_seconds()
     row = generator.run(seconds)
-    after = [cpu_seconds(process.pid) for process in cluster.processes]
+    after, busy = [cpu_seconds(process.pid) for process in cluster.processes], busy_seconds() - busy
     used = [(end - start) * 1e6 / row["requests"] for start, end in zip(before, after, strict=True)]
-    return Run(row["requests"], row["seconds"], row["latencies"], used, row["generator_share"])
+    others = max(0.0, (busy - sum(after) + sum(before)) / row["seconds"] - row["generator_share"])
+    return Run(row["requests"], row["seconds"], row["latencies"], used, row["generator_share"], others)
 
 
 def start(cluster: Cluster, shape: Shape) -> int:

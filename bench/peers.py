@@ -98,7 +98,7 @@ class Etcd:
             "quota-backend-bytes": str(8 << 30),
         }
         command = ["etcd", *(part for name, value in options.items() for part in (f"--{name}", value))]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def warm(self, operation: str, connections: int, inflight: int) -> None:
         """A first run that nobody counts, and that tells how many requests a second there will be."""

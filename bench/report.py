@@ -33,8 +33,8 @@ def show(rows: Iterable[Row], as_json: bool) -> None:
 
 
 def flat(row: Row) -> Row:
-    """A row as people read it: the shape beside the figures, no single runs."""
-    left = {name: value for name, value in row.items() if name not in ("shape", "runs")}
+    """A row as people read it: the shape beside the figures, no single runs and no timeline."""
+    left = {name: value for name, value in row.items() if name not in ("shape", "runs", "timeline")}
     first: Row = {name: left.pop(name) for name in ("peer", "ratio", "operation") if name in left}
     shape: Row = row.get("shape", {})
     return first | shape | left

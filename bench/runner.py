@@ -1,7 +1,8 @@
 """Runs a workload's steps against a cluster, from connections of this process in one trio loop, and takes the times.
 
-Owns `connected`, a connection that runs flows, and one measured run in a closed loop: each client has one step under
-way, and begins the next when it has ended. The client is Python too, and its share of a core is part of the result.
+Owns `connected`, a connection that runs flows, and two kinds of loops. In a closed one (`measure`) each client has one
+step under way, and begins the next when it has ended; in an open one (`paced`) steps begin at a steady pace, whatever
+becomes of those before. The client is Python too, and its share of a core is part of the result.
 Does not own the steps (bench/workloads), nor the cluster. Read next: bench/figures.py.
 """
 
@@ -19,7 +20,7 @@ from argosy.parking import beside
 from argosy.testing.workloads import Workload
 from bench.cluster import BenchFailed, Cluster
 from bench.figures import Run
-from bench.processes import cpu_seconds
+from bench.processes import busy_seconds, cpu_seconds
 from bench.report import Tell
 from node.flow import Flow
 from txn.database import Database
@@ -100,20 +101,21 @@ async def _measure(cluster: Cluster, workload: Workload, load: Load, tell: Tell)
             for number in range(load.connections * load.inflight):
                 nursery.start_soon(_client, acts[number % load.connections], workload, number + 1, taken)
             await trio.sleep(WARM_SECONDS)
-            before = _cpu(cluster)
+            before, busy = _cpu(cluster), busy_seconds()
             own, began = time.process_time(), time.perf_counter()
             taken.open = True
-            while (gone := time.perf_counter() - began) < load.seconds:
+            while (gone := time.perf_counter() - began) < load.seconds or not taken.done:
                 tell(f"{workload.name}: {gone:.1f} s of {load.seconds:g}, {taken.done:,} done")
-                await trio.sleep(min(TOLD_EVERY_SECONDS, load.seconds - gone))
+                await trio.sleep(min(TOLD_EVERY_SECONDS, max(0.01, load.seconds - gone)))
             taken.over = True
         took = time.perf_counter() - began
         share = (time.process_time() - own) / took
-        after = _cpu(cluster)
+        after, busy = _cpu(cluster), busy_seconds() - busy
     _require_success(workload)
     used = [(end - start) * 1e6 / taken.done for start, end in zip(before, after, strict=True)]
     everything = sorted(each for latencies in taken.latencies.values() for each in latencies)
-    return Run(taken.done, took, everything, used, share, taken.latencies if load.doing else {})
+    others = max(0.0, (busy - sum(after) + sum(before)) / took - share)
+    return Run(taken.done, took, everything, used, share, others, taken.latencies if load.doing else {})
 
 
 async def _client(act: Act, workload: Workload, number: int, taken: Taken) -> None:
@@ -123,6 +125,51 @@ async def _client(act: Act, workload: Workload, number: int, taken: Taken) -> No
         await act(step)
         if taken.open:
             taken.take(number, time.perf_counter() - began)
+
+
+Sample = tuple[float, float]  # when a request was due, and for how long it took from then, in seconds
+IN_FLIGHT_MAX = 20_000
+
+
+def paced(
+    cluster: Cluster, workload: Workload, connections: int, per_second: float, story: Callable[[], None]
+) -> list[Sample]:
+    """Steps at a steady pace, however long they take, while the story runs in a thread of its own.
+
+    Nobody waits for an answer before asking again, so a pause is seen by all who ask in it. Times are of
+    `time.perf_counter`.
+    """
+    return trio.run(_paced, cluster, workload, connections, per_second, story)
+
+
+async def _paced(
+    cluster: Cluster, workload: Workload, connections: int, per_second: float, story: Callable[[], None]
+) -> list[Sample]:
+    samples: list[Sample] = []
+    sent = 0
+
+    async def one(act: Act, client: int, due: float) -> None:
+        await act(partial(workload.step, client))
+        samples.append((due, time.perf_counter() - due))
+
+    async def keep_asking(acts: Sequence[Act], requests: trio.Nursery) -> None:
+        nonlocal sent
+        began = time.perf_counter()
+        while True:
+            while (due := began + sent / per_second) <= time.perf_counter():
+                if sent - len(samples) > IN_FLIGHT_MAX:
+                    raise BenchFailed(f"{IN_FLIGHT_MAX} requests wait for their answers: the pace is too high")
+                requests.start_soon(one, acts[sent % len(acts)], sent, due)
+                sent += 1
+            await trio.sleep(max(0.0, due - time.perf_counter()))
+
+    async with AsyncExitStack() as stack:
+        acts = [await stack.enter_async_context(connected(cluster.address())) for _ in range(connections)]
+        async with trio.open_nursery() as requests, trio.open_nursery() as asking:
+            asking.start_soon(keep_asking, acts, requests)
+            await trio.to_thread.run_sync(story, abandon_on_cancel=True)
+            asking.cancel_scope.cancel()
+    return sorted(samples)
 
 
 def _cpu(cluster: Cluster) -> Sequence[float]:

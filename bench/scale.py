@@ -17,7 +17,6 @@ from typing import Any
 from bench import kv
 from bench.cluster import Cluster
 from bench.figures import Row, Run, summary
-from bench.processes import busy_seconds
 from bench.report import Tell
 
 FULL_SHARE = 0.9  # of the cores in use: then they are what limits
@@ -46,16 +45,6 @@ class Shape:
         """The shape of one size."""
         width, ranges = nodes * self.connections, nodes * self.ranges
         return kv.Shape(nodes, width, self.inflight, ranges, self.operation, self.seconds, self.runs, self.seed)
-
-
-@dataclass(frozen=True, slots=True)
-class Sized:
-    """One run, and how many cores were busy with the nodes, with the load, and with anything else."""
-
-    run: Run
-    nodes: float
-    load: float
-    others: float
 
 
 def run(shape: Shape, tell: Tell) -> Iterator[Row]:
@@ -94,36 +83,27 @@ def _one_size(shape: Shape, nodes: int, tell: Tell) -> Row:
             runs = []
             for number in range(shape.runs):
                 tell(f"scale: {nodes} nodes, run {number + 1} of {shape.runs}")
-                runs.append(_measure(cluster, generator, shape.seconds))
-    return _row(shape, nodes, runs, sorted((count for count in leaders.values()), reverse=True))
+                runs.append(kv.measure(cluster, generator, shape.seconds))
+    return _row(shape, nodes, runs, sorted(leaders.values(), reverse=True))
 
 
-def _measure(cluster: Cluster, generator: kv.Generator, seconds: float) -> Sized:
-    before = busy_seconds()
-    run = kv.measure(cluster, generator, seconds)
-    busy = (busy_seconds() - before) / run.seconds
-    nodes = run.cpu_all * run.per_second / 1e6
-    return Sized(run, nodes, run.generator_share, max(0.0, busy - nodes - run.generator_share))
-
-
-def _row(shape: Shape, nodes: int, runs: list[Sized], leaders: list[int]) -> Row:
+def _row(shape: Shape, nodes: int, runs: list[Run], leaders: list[int]) -> Row:
     cores = len(os.sched_getaffinity(0))
-    per_cpu_second = [round(1e6 / each.run.cpu_all) for each in runs]
-    used, load, others = (
-        round(median(getattr(each, name) for each in runs), 2) for name in ("nodes", "load", "others")
-    )
+    per_cpu_second = [round(1e6 / each.cpu_all) for each in runs]
+    used, load = median(each.servers for each in runs), median(each.generator_share for each in runs)
+    others = median(each.others for each in runs)
     form = {"nodes": nodes, "connections_per_node": shape.connections, "inflight": shape.inflight}
     form |= {"ranges_per_node": shape.ranges}
     more: dict[str, Any] = {
         "per_cpu_second": round(median(per_cpu_second)),
-        "cores_of_nodes": used,
-        "cores_of_load": load,
-        "cores_of_others": others,
+        "cores_of_nodes": round(used, 2),
+        "cores_of_load": round(load, 2),
+        "cores_of_others": round(others, 2),
         "cores": cores,
         "leaders_per_node": leaders,
         "limit": limit(used, load, others, cores),
     }
-    row = summary("argosy", f"scale-{shape.operation}", form, [each.run for each in runs], **more)
+    row = summary("argosy", f"scale-{shape.operation}", form, runs, **more)
     row["runs"]["per_cpu_second"] = per_cpu_second
     return row
 

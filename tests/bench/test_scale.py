@@ -4,7 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import main
-from bench.scale import LIMITS, Shape, limit, ratio
+from bench.figures import Run
+from bench.scale import LIMITS, Shape, _row, limit, ratio
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,14 @@ from bench.scale import LIMITS, Shape, limit, ratio
 def test_the_limit_is_named(nodes, load, others, word):
     assert limit(nodes, load, others, cores=2) == word
     assert word in LIMITS
+
+
+def test_a_row_says_who_used_the_cores_and_what_a_cpu_second_did():
+    runs = [Run(1_000, 1.0, [100.0] * 1_000, [500.0, 500.0], 0.2, others) for others in (0.1, 0.2, 0.7)]
+    found = _row(Shape(), 2, runs, [2, 2])
+    assert (found["per_cpu_second"], found["runs"]["per_cpu_second"]) == (1_000, [1_000] * 3)
+    assert (found["cores_of_nodes"], found["cores_of_load"], found["cores_of_others"]) == (1.0, 0.2, 0.2)
+    assert (found["shape"]["nodes"], found["leaders_per_node"]) == (2, [2, 2])
 
 
 def test_every_size_has_as_much_to_do_for_each_node():

@@ -30,6 +30,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "sql_lite_frontend/terms.py",
     ),
     "airportsdata": ("bench/*",),
+    "matplotlib": ("bench/plots.py", "bench/parts.py"),
     "pytest": ("argosy/plugin.py",),
     # sockets
     "socket": ("node/link.py", "node/sockets.py", "bench/*"),

@@ -100,7 +100,7 @@ class Cluster:
     def start_settled(self, count: int, keys: Sequence[bytes] = (), rules: Rules = RULES) -> None:
         """Bring up that many nodes with ranges that begin at these keys, and wait until leaders move no more."""
         self.start(count, rules)
-        self.split_at(keys)
+        self.split_at(keys, SETTLE_SECONDS_MAX)
         self.wait_settled(len(keys) + 1)
         self.wait_healthy(count)
 

@@ -47,7 +47,7 @@ class Generator:
     """The load generator's process."""
 
     def __init__(self, cluster: Cluster, shape: Shape) -> None:
-        order = {
+        self._order = {
             "operation": shape.operation,
             "connections": shape.connections,
             "inflight": shape.inflight,
@@ -58,12 +58,19 @@ class Generator:
         }
         command = [sys.executable, "-m", "bench.generator"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._say(json.dumps(order))
 
     def __enter__(self) -> "Generator":
+        try:
+            self._say(json.dumps(self._order))
+        except BaseException:  # Ctrl-C too: nothing is left behind
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -86,7 +86,7 @@ def page(rows: Sequence[Row], pictures: dict[str, bytes]) -> str:
         _summary(shown, rows),
         "<h2>How to read this</h2>",
         "<dl>" + "".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in WORDS) + "</dl>",
-        _paragraph("In pictures a bar or line is the median, and each dot is one run."),
+        _paragraph("In pictures a bar or line is the median, which the number above a bar tells; each dot is a run."),
         *(_section(part, rows, pictures.get(part.name)) for part in shown),
     ]  # fmt: skip
     head = f'<meta charset="utf-8" /><title>Argosy, measured</title><style>{STYLE}</style>'

@@ -22,6 +22,7 @@ KEY = b"key-000000000001"
 VALUE = b"v" * 100
 START_SECONDS_MAX = 30.0
 REQUESTS_MIN = 1000
+TRIAL_REQUESTS = 200  # to each member, to find the leader
 DEADLINE_SECONDS = 300.0
 
 # Protobuf by hand: (field number << 3 | 2), length, bytes. All lengths here are below 128.
@@ -64,17 +65,31 @@ class Etcd:
         self.leader = 0
 
     def __enter__(self) -> "Etcd":
-        self._processes = [self._start(place) for place in range(MEMBERS)]
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while any(self._load(place, "put", 100, 1, 1) is None for place in range(MEMBERS)):
-            if time.monotonic() > deadline:
-                raise BenchFailed(f"etcd did not serve within {START_SECONDS_MAX:.0f} s")
-            time.sleep(0.2)
-        trials = [self._load(place, "put", 500, 1, 1) for place in range(MEMBERS)]
-        self.leader = min(range(MEMBERS), key=lambda place: _median(trials[place]))
+        try:
+            self._begin()
+        except BaseException:  # Ctrl-C too: nothing is left behind
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._end()
+
+    def _begin(self) -> None:
+        """Start the members, wait until they serve, and find the leader."""
+        for place in range(MEMBERS):
+            self._processes.append(self._start(place))
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while True:
+            trials = [self._load(place, "put", TRIAL_REQUESTS, 1, 1) for place in range(MEMBERS)]
+            if all(trials):
+                break
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"etcd did not serve within {START_SECONDS_MAX:.0f} s")
+            time.sleep(0.2)
+        self.leader = min(range(MEMBERS), key=lambda place: _median(trials[place]))
+
+    def _end(self) -> None:
         for process in self._processes:
             process.kill()
             process.wait()

@@ -61,22 +61,22 @@ def _number(value: float) -> str:
     return f"{value / 1000:.1f}k" if value >= 1_000 else f"{value:.3g}"
 
 
-def _bars(axes: Axes, groups: Sequence[str], series: dict[str, list[Row | None]], figure: str) -> None:
-    """A group of bars for each name in `groups`, one bar of it for each series; dots for the runs."""
+def _bars(
+    axes: Axes, groups: Sequence[str], series: dict[str, list[Row | None]], figure: str, unit: float = 1.0
+) -> None:
+    """A group of bars for each name in `groups`, one bar of it for each series; dots for the runs. In units."""
     width = 0.8 / len(series)
     for place, (name, rows) in enumerate(series.items()):
         for at, row in enumerate(rows):
             if row is None:
                 continue
             across = at - 0.4 + width * (place + 0.5)
-            runs = row["runs"].get(figure, [row[figure]])
+            middle, runs = row[figure] / unit, [each / unit for each in row["runs"].get(figure, [row[figure]])]
             first = name if at == next(spot for spot, each in enumerate(rows) if each is not None) else None
-            axes.bar(across, row[figure], width * 0.92, color=COLOURS.get(name, MIDDLE), label=first)
+            axes.bar(across, middle, width * 0.92, color=COLOURS.get(name, MIDDLE), label=first)
             axes.scatter([across] * len(runs), runs, s=12, color="#222222", zorder=3)
             top = max(runs)
-            axes.annotate(
-                _number(row[figure]), (across, top), (0, 4), textcoords="offset points", ha="center", fontsize=8.5
-            )
+            axes.annotate(_number(middle), (across, top), (0, 4), textcoords="offset points", ha="center", fontsize=8.5)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.margins(y=0.15)
@@ -113,8 +113,8 @@ def beside(rows: Sequence[Row]) -> Figure:
     _label(left, "Requests a second\n(more is better)")
     _bars(middle, short, series, "cpu_us_per_request_all")
     _label(middle, "CPU µs a request, all servers\n(less is better)")
-    _bars(right, short, series, "p50_us")
-    _label(right, "Median latency, µs\n(less is better)")
+    _bars(right, short, series, "p50_us", 1_000)
+    _label(right, "Median latency, ms\n(less is better)")
     _legend(figure, left)
     return figure
 

@@ -189,7 +189,7 @@ class Cluster:
 
     def ranges(self) -> list[RangeStatus]:
         """Every range in key order."""
-        return all_ranges(Session(self.address(), None, as_json=False))
+        return all_ranges(Session(self.address(), None, as_json=False).ask)
 
     def place_of(self, node: int) -> int:
         """Which process a node id is."""

@@ -34,6 +34,7 @@ STATES = {
     "53200": "too much to hold in memory",
     "54000": "limit exceeded",
     "54001": "statement too complex",
+    "57014": "cancelled",
 }
 
 

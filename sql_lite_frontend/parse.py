@@ -6,8 +6,6 @@ CREATE and DROP: sql_lite_frontend/definitions.py. Does not own names and types 
 (sql_lite_frontend/binder.py). Read next: sql_lite_frontend/terms.py.
 """
 
-import re
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -67,20 +65,6 @@ def parse(text: str) -> Any:
         return _statement(text, tokens)
     except SqlError as error:
         raise error.locate(text) from None
-
-
-def split(text: str) -> Iterator[str]:
-    """The statements of a script, one after another, each with the text before it blanked, so that places stay."""
-    try:
-        start = 0
-        tokens = _tokens(text)
-        ends = [token.start for token in tokens if token.token_type is TokenType.SEMICOLON] + [len(text)]
-    except SqlError as error:
-        raise error.locate(text) from None
-    for end in ends:
-        if any(start <= token.start < end for token in tokens if token.token_type is not TokenType.SEMICOLON):
-            yield re.sub(r"[^\n]", " ", text[:start]) + text[start:end]
-        start = end + 1
 
 
 def _tokens(text: str) -> list[Token]:

@@ -308,19 +308,29 @@ def _take_back(order: str, node: int, address: str, tls_dir: str | None, as_json
     "--connect", "address", default=ADDRESS, show_default=True, envvar="ARGOSY_ADDRESS",
     help="Any nodes of the cluster: HOST:PORT, separated by commas.",
 )  # fmt: skip
-@click.option("-c", "--command", help="The statements, separated by semicolons.")
-@click.option("-f", "--file", type=click.File(encoding="utf-8"), help="A file of statements.")
-@click.option("--mode", type=click.Choice(["table", "tabs", "csv", "json"]), help="table on a terminal, else tabs.")
+@click.option("-c", "--command", multiple=True, help="Statements, separated by semicolons. Again: more of them.")
+@click.option("-f", "--file", multiple=True, type=click.File(encoding="utf-8"), help="A file of them; - is stdin.")
+@click.option(
+    "--mode",
+    type=click.Choice(["table", "tabs", "csv", "json", "markdown", "line"]),
+    help="The form of results: table on a terminal, else tabs.",
+)
+@click.option("--keep-going", is_flag=True, help="Go on after an error.")
 def sql(**options: Any) -> None:
-    """Carry out SQL statements: of -c, of -f, or of standard input. Stops at the first error, with exit code 1.
+    """Carry out SQL statements: what you type, or those of -c, of -f, or of a pipe.
 
     \b
+    argosy sql --data ./one
     argosy sql --data ./one -c "CREATE TABLE fruit (name TEXT PRIMARY KEY, price REAL)"
     argosy sql --data ./one -c "SELECT * FROM fruit" --mode csv
+
+    Without --keep-going the first error of -c, -f or a pipe ends it. Exit status 0: all was carried out; 1: something
+    was not, and standard error says what and where; 2: wrong usage; 130: Ctrl-C. A transaction that is open at the
+    end is rolled back.
     """
     from argosy.cli.sql import run
 
-    if options["command"] is not None and options["file"] is not None:
+    if options["command"] and options["file"]:
         raise click.UsageError("-c or -f, not both")
     run(**options)
 

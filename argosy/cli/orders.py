@@ -4,6 +4,7 @@ Owns the forms of the answers. Does not own the messages (ranges/placement/messa
 cluster (argosy/remote.py). Read next: argosy/cli/shown.py.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from argosy import remote
 from argosy.cli import shown
 from node.messages import Refused
+from node.terminal import harmless
 from ranges.keys import FIRST_KEY, USER
 from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
@@ -29,6 +31,11 @@ from ranges.placement.messages import (
 )
 
 RANGES_PER_PAGE = 256
+NODE_COLUMNS = ("node", "address", "state", "last heard", "replicas", "leads", "labels")
+RANGE_COLUMNS = ("range", "from", "to", "replicas on", "leader", "size", "load/s")
+
+Ask = Callable[[Any], Any]  # a message -> group 0's answer
+Listing = tuple[Sequence[str], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +114,15 @@ def rules(session: Session, changes: dict[str, int]) -> None:
 
 def nodes(session: Session) -> None:
     """Print every node."""
-    found = session.ask(ListNodes()).nodes
     if session.as_json:
-        shown.print_json([_node_row(each) for each in found])
+        shown.print_json([_node_row(each) for each in session.ask(ListNodes()).nodes])
         return
-    columns = ("node", "address", "state", "last heard", "replicas", "leads", "labels")
-    shown.console().print(shown.table("", columns, (_node_cells(each) for each in found)))
+    shown.console().print(shown.table("", *node_listing(session.ask)))
+
+
+def node_listing(ask: Ask) -> Listing:
+    """The table of all nodes."""
+    return NODE_COLUMNS, [_node_cells(each) for each in ask(ListNodes()).nodes]
 
 
 def _node_row(node: NodeStatus) -> dict[str, Any]:
@@ -129,12 +139,12 @@ def _node_cells(node: NodeStatus) -> tuple[object, ...]:
     return node.node, node.address, state, heard, node.replicas, node.leaders, labels
 
 
-def all_ranges(session: Session) -> list[RangeStatus]:
+def all_ranges(ask: Ask) -> list[RangeStatus]:
     """Every range in key order."""
     found: list[RangeStatus] = []
     key: bytes | None = FIRST_KEY
     while key is not None:
-        page = session.ask(ListRanges(key, RANGES_PER_PAGE))
+        page = ask(ListRanges(key, RANGES_PER_PAGE))
         found += page.ranges
         key = page.more
     return found
@@ -142,12 +152,15 @@ def all_ranges(session: Session) -> list[RangeStatus]:
 
 def ranges(session: Session) -> None:
     """Print every range."""
-    found = all_ranges(session)
     if session.as_json:
-        shown.print_json([_range_row(each) for each in found])
+        shown.print_json([_range_row(each) for each in all_ranges(session.ask)])
         return
-    columns = ("range", "from", "to", "replicas on", "leader", "size", "load/s")
-    shown.console().print(shown.table("", columns, (range_cells(each) for each in found)))
+    shown.console().print(shown.table("", *range_listing(session.ask)))
+
+
+def range_listing(ask: Ask) -> Listing:
+    """The table of all ranges."""
+    return RANGE_COLUMNS, [range_cells(each) for each in all_ranges(ask)]
 
 
 def _range_row(found: RangeStatus) -> dict[str, Any]:
@@ -185,13 +198,13 @@ def range_cells(found: RangeStatus) -> tuple[object, ...]:
 def split(session: Session, key: str) -> None:
     """Split the range that holds a key at it."""
     session.ask(SplitRange(_range_key(key)))
-    session.done(f"split at {shown.harmless(key)}")
+    session.done(f"split at {harmless(key)}")
 
 
 def merge(session: Session, key: str) -> None:
     """Merge the range that begins at a key into its left neighbour."""
     session.ask(MergeRange(_range_key(key)))
-    session.done(f"merged at {shown.harmless(key)}")
+    session.done(f"merged at {harmless(key)}")
 
 
 def _range_key(key: str) -> bytes:
@@ -203,7 +216,7 @@ def _range_key(key: str) -> bytes:
 
 def move(session: Session, group: int, node: int, source: int | None) -> None:
     """Move a range's leader or one replica to a node."""
-    found = next((each for each in all_ranges(session) if each.descriptor.group == group), None)
+    found = next((each for each in all_ranges(session.ask) if each.descriptor.group == group), None)
     if found is None:
         raise click.ClickException(f"there is no range {group}: `argosy ranges` lists them")
     holders = {each.node for each in found.descriptor.replicas}

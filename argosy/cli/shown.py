@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from node.terminal import harmless
+
 WIDTH_WITHOUT_TERMINAL = 140  # characters, so that a pipe gets whole rows
 SPACES = {0x01: "system", 0x10: "", 0x20: "sql", 0x30: "coordination"}
 
@@ -19,11 +21,6 @@ SPACES = {0x01: "system", 0x10: "", 0x20: "sql", 0x30: "coordination"}
 def console() -> Console:
     """Where tables go: the terminal at its width, or a pipe without colours."""
     return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
-
-
-def harmless(text: str) -> str:
-    """The text with everything that a terminal might obey written out as an escape."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def key_text(key: bytes) -> str:

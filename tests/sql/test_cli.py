@@ -53,7 +53,10 @@ def test_a_file_stops_at_its_first_error(sql, tmp_path):
     assert found.exit_code == 1
     assert found.stdout == "1\n"
     assert found.stderr == (
-        "42703 no such column: no column nope (line 2, column 8); there are: name, price, ripe, n, b\n"
+        f"{script}:2: ERROR 42703 no such column: no column nope\n"
+        "LINE 2: SELECT nope FROM fruit\n"
+        "               ^\n"
+        "HINT: there are: name, price, ripe, n, b\n"
     )
 
 

@@ -5,6 +5,7 @@ a new dependency is decided here. Standard modules that touch nothing outside th
 """
 
 COMMAND_LINE = ("argosy/cli/*", "bench/*")
+SHELL = "sql_lite_frontend/shell/*"
 
 OWNERS: dict[str, tuple[str, ...]] = {
     # third party
@@ -22,7 +23,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "sortedcontainers": ("node/*", "ranges/*", "txn/*", "argosy/testing/*"),
     "structlog": COMMAND_LINE,
     "click": COMMAND_LINE,
-    "rich": COMMAND_LINE,
+    "rich": (*COMMAND_LINE, SHELL),
+    "prompt_toolkit": (SHELL,),
     "sqlglot": (
         "sql_lite_frontend/parse.py",
         "sql_lite_frontend/selects.py",
@@ -38,16 +40,16 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "selectors": ("node/link.py", "node/sockets.py", "bench/*"),
     "ssl": ("node/tls.py",),
     # threads and processes
-    "threading": ("node/journal.py", "node/drivers/*", "argosy/remote.py", "bench/*"),
+    "threading": ("node/journal.py", "node/drivers/*", "argosy/remote.py", SHELL, "bench/*"),
     "queue": ("node/journal.py", "node/drivers/*", "argosy/testing/real_journal.py"),
     "multiprocessing": (),
     "concurrent": (),
     "asyncio": (),
-    "subprocess": ("node/state.py", "node/writer.py", "node/dump.py", "bench/*"),
-    "signal": ("node/writer.py", "node/dump.py", "argosy/testing/real_state.py", *COMMAND_LINE),
+    "subprocess": ("node/state.py", "node/writer.py", "node/dump.py", SHELL, "bench/*"),
+    "signal": ("node/writer.py", "node/dump.py", "argosy/testing/real_state.py", SHELL, *COMMAND_LINE),
     # time and chance
     "time": ("node/clock.py", "bench/*"),
-    "datetime": ("node/clock.py", "sql_lite_frontend/values.py", "sql_lite_frontend/keys.py", "argosy/cli/sql.py"),
+    "datetime": ("node/clock.py", "sql_lite_frontend/values.py", "sql_lite_frontend/keys.py", SHELL),
     "random": ("argosy/local.py", "argosy/embedded.py", "argosy/remote.py", "argosy/testing/*", "bench/*"),
     "secrets": (),
     "uuid": (),

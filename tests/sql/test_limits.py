@@ -4,7 +4,6 @@ import pytest
 
 from sql_lite_frontend import limits, parse
 from sql_lite_frontend.errors import STATES, SqlError
-from sql_lite_frontend.parse import split
 
 
 def refused(text: str) -> SqlError:
@@ -135,12 +134,6 @@ def test_wrong_syntax_has_a_place():
     assert refused("SELECT 1; SELECT 2").position == (1, 11)
     assert refused("SELECT 'abc").state == "42601"
     assert refused("").state == "42601"
-
-
-def test_a_script_keeps_its_places():
-    first, second = split("SELECT 1;\n  nonsense ; -- end\n")
-    assert parse.parse(first).outputs
-    assert refused(second).position == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -38,11 +38,13 @@ Rules of the package
 
 The planner
 -----------
-There are no statistics; a plan follows from the text and the primary keys. Rules (planner.py:RULES): constants are
-folded; parts of conditions go down to where their fields are; what a scan's condition says of the primary key becomes
-its span, and a whole key a get; equal fields become the keys of a join, and a join fetches right rows by primary key
-where the left side is a part of a table, else it hashes the right side; sorts that a scan's order does already are
-dropped; a limit tells scans and sorts how little is wanted; scans take only the columns that are needed.
+There are no statistics; a plan follows from the text, the primary keys and the indexes. Rules (planner.py:RULES):
+constants are folded; parts of conditions go down to where their fields are; what a scan's condition says of the
+primary key or of an index becomes the spans that it reads, and a whole key a get (sql_lite_frontend/rules/spans.py
+has the order of preference); an index that holds all that is needed is read alone, else rows are fetched behind its
+entries, many at once; equal fields become the keys of a join, and a join looks right rows up by a key where the left
+side is a part of a table, else it hashes the right side; sorts that a scan's order does already are dropped; a limit
+tells scans and sorts how little is wanted; scans take only the columns that are needed.
 Tables are joined in the order in which they are written.
 
 What differs from SQLite
@@ -60,10 +62,11 @@ numbers, NUMERIC is exact to 38 digits; a number with a point is REAL, but NUMER
 
 Left out, and where it goes
 ---------------------------
-- CHECK. Indexes in the planner: a choice among spans. ALTER TABLE: rows begin with a format (rows.py).
+- CHECK. IS NULL as a span of an index. Indexes on expressions, or with DESC.
+- ALTER TABLE: rows begin with a format (rows.py).
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
-- RETURNING; ON CONFLICT; IN as a list of gets; an OR as several spans.
+- RETURNING; ON CONFLICT. SHOW RANGES and NODES: the shell's commands tell. EXPLAIN ANALYZE.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.
 - A literal list of many rows is parsed value by value, which costs more than all the rest: parameters are faster.

@@ -68,14 +68,16 @@ def _aggregate(aggregate: plan.Aggregate) -> str:
 
 
 def _scan(scan: plan.Scan) -> str:
-    names = [scan.table.columns[place].name for place in scan.table.key]
-    said = [f"{name} = {value}" for name, value in zip(names, scan.span.equal, strict=False)]
+    names = [scan.table.columns[place].name for place in scan.key]
+    said = [_equal(name, values) for name, values in zip(names, scan.span.equal, strict=False)]
     following = names[len(scan.span.equal)] if len(scan.span.equal) < len(names) else ""
     for end, sign in ((scan.span.low, ">"), (scan.span.high, "<")):
         if end is not None:
             said.append(f"{following} {sign}{'=' if end.included else ''} {end.value}")
     name = scan.table.name if scan.alias == scan.table.name else f"{scan.table.name} as {scan.alias}"
     way = "get" if scan.point else "scan"
+    if scan.index is not None:
+        name += f" by index {scan.index.name}{' alone' if scan.covered else ''}"
     parts = [f"{way} {name}", f"[{' and '.join(said)}]" if said else "[all]"]
     if scan.reverse:
         parts.append("backwards")
@@ -85,6 +87,10 @@ def _scan(scan: plan.Scan) -> str:
     if scan.condition is not None:
         parts.append(f"where {scan.condition}")
     return " ".join(parts)
+
+
+def _equal(name: str, values: Any) -> str:
+    return f"{name} = {values[0]}" if len(values) == 1 else f"{name} in ({_list(values)})"
 
 
 def _join(join: plan.Join) -> str:

@@ -1,20 +1,22 @@
-"""Joins: pairs of rows by equal keys; the right side held in a hash table, or fetched by primary key.
+"""Joins: pairs of rows by equal keys; the right side held in a hash table, or fetched by a key.
 
 Owns both ways, for inner and left joins. Rows of the left side stay in their order. Read next:
 sql_lite_frontend/groups.py.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from node.flow import Flow
-from ranges.config import KEY_BYTES_MAX
+from node.flow import Flow, Gather
 from sql_lite_frontend import plan
+from sql_lite_frontend.entries import too_long
 from sql_lite_frontend.expressions import OnRows, Rows, keeps, tuples
-from sql_lite_frontend.keys import encode_tuple
-from sql_lite_frontend.limits import BATCH_ROWS, LOOKUP_KEYS
+from sql_lite_frontend.keys import encode_tuple, past
+from sql_lite_frontend.limits import BATCH_ROWS, LOOKUP_KEYS, LOOKUP_SPANS
 from sql_lite_frontend.operators import Execution, Held, Maker, Operator
-from sql_lite_frontend.scans import Scanned, scanned
+from sql_lite_frontend.readings import Reading
+from sql_lite_frontend.scans import Scanned
 
 Found = dict[tuple[Any, ...], Rows]
 
@@ -83,14 +85,13 @@ class HashJoin:
 
 
 class LookupJoin:
-    """Right rows fetched by their primary key, many at once."""
+    """Right rows fetched as they are needed, by the primary key or an index, many at once."""
 
-    def __init__(self, execution: Execution, left: Operator, pairing: Pairing, prefix: bytes, decode: Scanned) -> None:
+    def __init__(self, execution: Execution, left: Operator, pairing: Pairing, lookup: "Lookup") -> None:
         self._execution = execution
         self._left = left
         self._pairing = pairing
-        self._prefix = prefix
-        self._decode = decode
+        self._lookup = lookup
         self._rows: Rows = []
         self.over = False
 
@@ -102,25 +103,60 @@ class LookupJoin:
                 self.over = True
                 return None
             self._rows = rows
-        given = self._execution.given
-        some, self._rows = self._rows[:LOOKUP_KEYS], self._rows[LOOKUP_KEYS:]
+        given, at_once = self._execution.given, self._lookup.at_once
+        some, self._rows = self._rows[:at_once], self._rows[at_once:]
         keys = self._pairing.left_keys(some, given)
-        asked = {key: self._prefix + encode_tuple(key) for key in dict.fromkeys(keys) if None not in key}
-        asked = {key: stored for key, stored in asked.items() if len(stored) + stored.count(0) <= KEY_BYTES_MAX}
-        values = yield from self._execution.transaction.get_many(asked.values())
-        found: Found = {}
-        for key, stored, value in zip(asked, asked.values(), values, strict=True):
-            if value is not None:
-                found[key] = self._decode([(stored, value)], given)
+        found = yield from self._lookup.found(self._execution, [key for key in dict.fromkeys(keys) if None not in key])
         return self._pairing.pairs(some, keys, found, given)
+
+
+class Lookup:
+    """The rows of a table for each of some keys: whole keys name one row, others a span."""
+
+    def __init__(self, scan: plan.Scan, columns: int) -> None:
+        self._reading = Reading(scan)
+        self._whole = plan.is_whole_key(scan.table, scan.index, columns)
+        self.at_once = LOOKUP_KEYS if self._whole else LOOKUP_SPANS
+
+    def found(self, execution: Execution, keys: Rows) -> Flow[Found]:
+        """The rows by their keys."""
+        asked = {key: self._reading.prefix + encode_tuple(key) for key in keys}
+        asked = {key: stored for key, stored in asked.items() if not too_long(stored)}
+        if self._whole:
+            values = yield from execution.transaction.get_many(asked.values())
+            parts = [[] if value is None else [(b"", value)] for value in values]
+        else:
+            yield from execution.transaction.begin()
+            parts = yield Gather(tuple(execution.transaction.scan(each, past(each)) for each in asked.values()))
+        given, found, held = execution.given, Found(), Held("a join's right side")
+        for key, stored in zip(asked, parts, strict=True):
+            if stored:
+                found[key] = self._reading.first(stored, given)
+                held.add(found[key])
+        if self._reading.then is None:
+            return found
+        return (yield from self._rows(execution, found, self._reading.then))
+
+    def _rows(self, execution: Execution, found: Found, decode: Scanned) -> Flow[Found]:
+        """The rows of entries. A key that an entry names has a row, of the same snapshot."""
+        wanted = [self._reading.row_key(each) for some in found.values() for each in some]
+        values: list[bytes | None] = []
+        for start in range(0, len(wanted), LOOKUP_KEYS):
+            values += yield from execution.transaction.get_many(wanted[start : start + LOOKUP_KEYS])
+        left = iter(values)
+        made, held = Found(), Held("a join's right side")
+        for key, some in found.items():
+            stored = [(b"", value) for value in islice(left, len(some)) if value is not None]
+            made[key] = decode(stored, execution.given)
+            held.add(made[key])
+        return made
 
 
 def join_maker(node: plan.Join, left: Maker, right: Maker) -> Maker:
     """A join, in the way that the planner chose."""
     pairing = Pairing(node)
     if node.lookup:
-        scan: plan.Scan = node.right
-        decode, prefix = scanned(scan.table.layout, scan.fields, scan.condition), scan.table.prefix
-        return lambda execution: LookupJoin(execution, left(execution), pairing, prefix, decode)
+        lookup = Lookup(node.right, len(node.right_keys))
+        return lambda execution: LookupJoin(execution, left(execution), pairing, lookup)
     keys = tuples(node.right_keys, node.right.fields)
     return lambda execution: HashJoin(execution, left(execution), right(execution), pairing, keys)

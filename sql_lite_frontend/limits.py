@@ -26,7 +26,9 @@ HELD_BYTES_MAX = 256 << 20  # estimated, of what one sort, group, distinct or ha
 STATEMENTS_CACHED = 512
 PLANS_CACHED = 512
 BATCH_ROWS = 1_024  # rows that operators hand on at once, where not a whole page
-LOOKUP_KEYS = 256  # keys that one lookup of a join asks for at once
+LOOKUP_KEYS = 256  # keys that one lookup asks for at once
+LOOKUP_SPANS = 64  # spans that one lookup of a join asks for at once
+SPANS_MAX = 1_000  # parts of a table that one scan reads
 ROW_OVERHEAD_BYTES = 120  # of a row in memory, beside text and bytes
 
 OPENING = ("(", "[", "{")

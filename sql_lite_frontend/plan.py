@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sql_lite_frontend.bound import Expression, Field
+from sql_lite_frontend.bound import fields as fields_of
+from sql_lite_frontend.keys import index_prefix
 from sql_lite_frontend.schema import Index, Table
 
 
@@ -21,9 +23,9 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a table: values that leading columns of the primary key equal, and ends on the next one."""
+    """Parts of a table or an index: values that each of its leading columns may have, and ends on the next column."""
 
-    equal: tuple[Expression, ...] = ()
+    equal: tuple[tuple[Expression, ...], ...] = ()
     low: Bound | None = None
     high: Bound | None = None
 
@@ -32,12 +34,18 @@ class Span:
         """Is it the whole table?"""
         return not (self.equal or self.low or self.high)
 
+    @property
+    def single(self) -> bool:
+        """Is it one part at most?"""
+        return all(len(values) == 1 for values in self.equal)
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Rows of a table for which `condition` holds, in the order of the primary key or in reverse.
+    """Rows of a table for which `condition` holds, in the order of `key` or in reverse.
 
-    `few`: about so many are wanted, the rest is not asked for at once.
+    They are found by the primary key, or by `index`. `few`: about so many are wanted, the rest is not asked for at
+    once. `said`: the condition as it was before the span took its part.
     """
 
     table: Table
@@ -47,11 +55,42 @@ class Scan:
     condition: Expression | None = None
     reverse: bool = False
     few: Expression | None = None
+    index: Index | None = None
+    said: Expression | None = None
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The places of the columns in whose order rows come."""
+        return self.table.key if self.index is None else self.index.entry
+
+    @property
+    def prefix(self) -> bytes:
+        """What all keys begin with, of the table's rows or the index's entries."""
+        return self.table.prefix if self.index is None else index_prefix(self.table.id, self.index.number)
 
     @property
     def point(self) -> bool:
-        """Is it one row at most?"""
-        return len(self.span.equal) == len(self.table.key)
+        """Is it one row at most for each combination of values?"""
+        return is_whole_key(self.table, self.index, len(self.span.equal))
+
+    @property
+    def covered(self) -> bool:
+        """Does the index hold all that is needed?"""
+        if self.index is None:
+            return False
+        return all(each.place in self.index.entry for each in (*self.fields, *fields_of(self.condition)))
+
+
+def key_places(table: Table, index: Index | None) -> tuple[int, ...]:
+    """The places of the columns that every key of the table's rows or the index's entries holds, in their order."""
+    if index is None:
+        return table.key
+    return index.columns if index.unique else index.entry
+
+
+def is_whole_key(table: Table, index: Index | None, count: int) -> bool:
+    """Do values for so many leading columns of the primary key or an index name one row at most?"""
+    return count == len(table.key) if index is None else index.unique and count == len(index.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +118,9 @@ class Filter:
 class Join:
     """Pairs of rows for which `condition` holds; `outer`: left rows without a partner stand with NULLs.
 
-    `left_keys` and `right_keys` are equal in a pair, beside the condition. `lookup`: the right side is a table whose
-    primary key are the left keys, and its rows are fetched as they are needed; else the right side is held in memory.
+    `left_keys` and `right_keys` are equal in a pair, beside the condition. `lookup`: the right side is a table, whose
+    primary key or index begins with the right keys, and its rows are fetched as they are needed; else the right side is
+    held in memory.
     """
 
     left: Any

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from sql_lite_frontend import bound, plan
+from sql_lite_frontend.binder import compare
 from sql_lite_frontend.bound import Expression, Field, Operation, join_and, parts_of_and
+from sql_lite_frontend.rules.spans import readable
 from sql_lite_frontend.rules.walking import upwards
 
 
@@ -47,21 +49,44 @@ def _pair(node: plan.Join, part: Expression) -> tuple[Expression, Expression] | 
 
 
 def _looked_up(node: plan.Join) -> plan.Join | None:
-    """Fetch right rows one by one where their whole key is known and the left side is only a part of a table.
+    """Fetch right rows one by one where keys are known and the left side is only a part of a table.
 
-    Otherwise both tables are read from end to end, which costs less for each row.
+    Otherwise both tables are read from end to end, which costs less for each row. A whole key is preferred, then more
+    leading columns of one, then the primary key; what is equal beside them is asked of the pairs.
     """
     right = node.right
-    if not isinstance(right, plan.Scan) or not right.span.whole or not _is_part(node.left):
+    if not isinstance(right, plan.Scan) or not _is_part(node.left):
         return None
-    places = {key: at for at, key in enumerate(node.right_keys) if isinstance(key, Field)}
-    wanted = [right.fields[place] for place in right.table.key]
-    if any(each not in places for each in wanted) or len(places) != len(node.right_keys):
+    pairs = [
+        (left, key)
+        for left, key in zip(node.left_keys, node.right_keys, strict=True)
+        if isinstance(key, Field) and left.type is key.type
+    ]
+    best: tuple[Any, ...] | None = None
+    for index in readable(right.table):
+        used: list[tuple[Expression, Expression]] = []
+        for place in plan.key_places(right.table, index):
+            found = next((pair for pair in pairs if pair[1] is right.fields[place]), None)
+            if found is None:
+                break
+            used.append(found)
+        whole = plan.is_whole_key(right.table, index, len(used))
+        rank = (whole and index is None, whole, len(used))
+        if used and (whole or right.span.whole) and (best is None or rank > best[0]):
+            best = (rank, index, used)
+    if best is None:
         return None
-    left = [node.left_keys[places[each]] for each in wanted]
-    if len(left) != len(node.left_keys) or any(a.type is not b.type for a, b in zip(left, wanted, strict=True)):
-        return None
-    return replace(node, left_keys=tuple(left), right_keys=tuple(wanted), lookup=True)
+    _, index, used = best
+    both = zip(node.left_keys, node.right_keys, strict=True)
+    rest = [compare("=", left, key, -1) for left, key in both if not any(key is each for _, each in used)]
+    return replace(
+        node,
+        right=replace(right, span=plan.Span(), index=index, condition=right.said),
+        condition=join_and((*parts_of_and(node.condition), *rest)),
+        left_keys=tuple(left for left, _ in used),
+        right_keys=tuple(key for _, key in used),
+        lookup=True,
+    )
 
 
 def _is_part(node: Any) -> bool:

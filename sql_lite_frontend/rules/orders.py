@@ -22,18 +22,32 @@ def _sorted(sort: plan.Sort) -> Any:
     if not isinstance(source, plan.Project) or not isinstance(source.source, plan.Scan):
         return sort
     scan = source.source
-    if scan.point:
+    if scan.point and scan.span.single:
         return source
-    values = dict(zip(source.fields, source.expressions, strict=True))
-    fixed = len(scan.span.equal)
-    places = scan.table.key[fixed:]
-    ways = {key.descending for key in sort.keys}
-    wanted = [values[key.field] for key in sort.keys]
-    if len(ways) > 1 or len(wanted) > len(places):
-        return sort
-    if any(each is not scan.fields[place] for each, place in zip(wanted, places, strict=False)):
-        return sort
-    return replace(source, source=replace(scan, reverse=ways == {True}))
+    reverse = sorted_by(scan, wanted_of(sort, source))
+    return sort if reverse is None else replace(source, source=replace(scan, reverse=reverse))
+
+
+Wanted = tuple[tuple[Expression, plan.Key], ...]
+
+
+def wanted_of(sort: plan.Sort, project: plan.Project) -> Wanted:
+    """What a sort sorts by, as expressions over what is under the projection."""
+    values = dict(zip(project.fields, project.expressions, strict=True))
+    return tuple((values[key.field], key) for key in sort.keys)
+
+
+def sorted_by(scan: plan.Scan, wanted: Wanted) -> bool | None:
+    """Must the scan go backwards to bring rows in this order? None: it cannot. A column with one value is in order."""
+    fixed = {place for place, values in zip(scan.key, scan.span.equal, strict=False) if len(values) == 1}
+    places = [place for place in scan.key if place not in fixed]
+    left = [(each, key) for each, key in wanted if not any(each is scan.fields[place] for place in fixed)]
+    if len(left) > len(places) or len({key.descending for _, key in left}) > 1:
+        return None
+    for (each, key), place in zip(left, places, strict=False):
+        if each is not scan.fields[place] or (each.nullable and key.nulls_first is key.descending):
+            return None
+    return bool(left) and left[0][1].descending
 
 
 def push_limits(root: Any) -> Any:

@@ -73,6 +73,7 @@ def condition(draw, columns, depth=2):
         return draw(condition(columns, depth - 1))
 
     kind = draw(st.sampled_from(["int", "int", "real", "text"]))
+    own = [name for name, each in columns.items() if each == kind]
 
     def value():
         return draw(expression(columns, kind, max(0, depth - 1)))
@@ -84,6 +85,12 @@ def condition(draw, columns, depth=2):
         lambda: f"{value()} IN ({literal(draw(VALUES[kind]))}, {literal(draw(VALUES[kind]))})",
         lambda: f"{value()} BETWEEN {value()} AND {value()}",
     ]
+    if own:
+        name = draw(st.sampled_from(own))
+        forms += [
+            lambda: f"{name} {draw(st.sampled_from(['=', '<', '>=']))} {literal(draw(VALUES[kind]))}",
+            lambda: f"{name} IN ({literal(draw(VALUES[kind]))}, {literal(draw(VALUES[kind]))})",
+        ]
     if depth > 0:
         forms += [
             lambda: f"({inner()} AND {inner()})",
@@ -189,9 +196,19 @@ def same(rows, others, ordered):
     return rows == others
 
 
-@pytest.fixture
-def both(run):
-    for text in TABLES:
+INDEXES = (
+    "CREATE INDEX by_b ON t (b, s)",
+    "CREATE INDEX by_r ON t (r)",
+    "CREATE UNIQUE INDEX by_s ON t (s, a)",
+    "CREATE INDEX by_x ON u (x)",
+    "CREATE INDEX by_w ON u (w, y)",
+)
+
+
+@pytest.fixture(params=[(), INDEXES], ids=["plain", "indexed"])
+def both(run, request):
+    """With indexes and without: sqlite3 has none of them, they must not show."""
+    for text in (*TABLES, *request.param):
         run(text)
     return run
 
@@ -236,6 +253,7 @@ def test_changes_leave_the_same_rows(both):
             except SqlError as error:
                 assert error.state in ("23502", "23505"), f"{text}: {error}"
                 break
+            both.entries("t")
             assert same(both("SELECT * FROM t"), lite.execute("SELECT * FROM t").fetchall(), False), text
         lite.close()
 

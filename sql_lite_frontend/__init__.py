@@ -56,7 +56,7 @@ x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003),
 letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. A UNIQUE constraint is a unique index with a name,
 which DROP INDEX drops. What is UNIQUE is looked at after a statement, so an UPDATE may exchange values. Every column of
 the result is grouped or aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST
-and GREATEST.
+and GREATEST. CONCAT takes NULL for an empty text. DATE + INTEGER are days later; parts of times are whole numbers.
 NULL sorts first, and last with DESC, as there. INTEGER / INTEGER is cut towards zero, as there. BOOLEANs are no
 numbers, NUMERIC is exact to 38 digits; a number with a point is REAL, but NUMERIC beside a NUMERIC.
 
@@ -67,6 +67,7 @@ Left out, and where it goes
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
 - RETURNING; ON CONFLICT. SHOW RANGES and NODES: the shell's commands tell. EXPLAIN ANALYZE.
+- FULL JOIN; INTERVAL; ORDER BY within an aggregate.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.
 - A literal list of many rows is parsed value by value, which costs more than all the rest: parameters are faster.

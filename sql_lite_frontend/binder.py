@@ -7,7 +7,7 @@ Owns scopes and the typing of operators, calls and parameters. Does not own what
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sql_lite_frontend import bound, functions, tree
+from sql_lite_frontend import bound, functions, times, tree
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.types import NUMBERS, TIMES, Kind, Type, common
@@ -85,7 +85,7 @@ class Binder:
             case tree.Star():
                 raise SqlError("42601", "* stands for all columns, not for a value", term.at)
         assert isinstance(term, tree.Call), f"{term!r} is no expression"
-        if term.name in functions.AGGREGATES and (len(term.arguments) == 1 or term.name == "count"):
+        if term.name in functions.AGGREGATES and (len(term.arguments) == 1 or term.name not in ("min", "max")):
             raise SqlError("42803", f"{term.name} may stand in SELECT, HAVING and ORDER BY only", term.at)
         if term.distinct:
             raise SqlError("42601", f"DISTINCT in {term.name}, which is no aggregate", term.at)
@@ -198,7 +198,17 @@ def _no_function(name: str, given: tuple[Expression, ...], at: int) -> SqlError:
     return SqlError("42883", f"no {name}({types})", at, f"there is {hint}"[:200])
 
 
+DAYS: dict[tuple[str, Type, Type], tuple[Type, Callable[..., Any]]] = {
+    ("+", Type.DATE, Type.INTEGER): (Type.DATE, times.days_later),
+    ("-", Type.DATE, Type.INTEGER): (Type.DATE, times.days_earlier),
+    ("-", Type.DATE, Type.DATE): (Type.INTEGER, times.days_between),
+}
+
+
 def _arithmetic(name: str, left: Expression, right: Expression, at: int) -> Expression:
+    days = DAYS.get((name, left.type, right.type))
+    if days is not None:
+        return _strict(name, (left, right), *days)
     left, right = exact(left, right), exact(right, left)
     kind = common(left.type, right.type)
     if kind is Type.NULL:
@@ -221,6 +231,33 @@ def _concat(given: tuple[Expression, ...], at: int) -> Expression:
         raise SqlError("42804", "BLOB || TEXT", at, "CAST one of them")
     parts = tuple(each if each.type is Type.NULL else cast(each, kind, at) for each in given)
     return _strict("||", parts, kind, functions.CONCAT[kind])
+
+
+def _joined(given: tuple[Expression, ...], at: int) -> Expression:
+    """CONCAT, which takes NULL for an empty text, where || is NULL."""
+    parts = (_coalesce((cast(each, Type.TEXT, at), Constant("", Type.TEXT)), at) for each in given)
+    return _strict("concat", tuple(parts), Type.TEXT, functions.CONCAT[Type.TEXT])
+
+
+def _casting(name: str, kind: Type) -> Callable[[tuple[Expression, ...], int], Expression]:
+    def form(given: tuple[Expression, ...], at: int) -> Expression:
+        if len(given) != 1:
+            raise SqlError("42883", f"{name} takes one value", at)
+        return cast(given[0], kind, at)
+
+    return form
+
+
+def _remainder(given: tuple[Expression, ...], at: int) -> Expression:
+    if len(given) != 2:
+        raise SqlError("42883", "MOD takes two values", at)
+    return _arithmetic("%", given[0], given[1], at)
+
+
+def _if(given: tuple[Expression, ...], at: int) -> Expression:
+    if len(given) != 3:
+        raise SqlError("42883", "IIF takes a condition and two values", at)
+    return _case(given, at)
 
 
 def _like(given: tuple[Expression, ...], at: int) -> Expression:
@@ -299,6 +336,11 @@ FORMS: dict[str, Callable[[tuple[Expression, ...], int], Expression]] = {
     "distinct_from": _distinct_from,
     "in": _in,
     "case": _case,
+    "concat": _joined,
+    "date": _casting("DATE", Type.DATE),
+    "datetime": _casting("DATETIME", Type.TIMESTAMP),
+    "mod": _remainder,
+    "iif": _if,
     "coalesce": _coalesce,
     "ifnull": _coalesce,
     "nullif": _nullif,

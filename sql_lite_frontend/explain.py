@@ -64,7 +64,8 @@ def _key(key: plan.Key) -> str:
 
 def _aggregate(aggregate: plan.Aggregate) -> str:
     inner = "*" if aggregate.argument is None else str(aggregate.argument)
-    return f"{aggregate.name}({'distinct ' if aggregate.distinct else ''}{inner})"
+    separator = "" if aggregate.separator is None else f", {aggregate.separator!r}"
+    return f"{aggregate.name}({'distinct ' if aggregate.distinct else ''}{inner}{separator})"
 
 
 def _scan(scan: plan.Scan) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from sql_lite_frontend import times
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.types import NUMBERS, Type
+from sql_lite_frontend.types import NUMBERS, TIMES, Type
 from sql_lite_frontend.values import CONTEXT, integer, numeric, real
 
 TEXT_BYTES_MAX = 1 << 20  # of a text that a function makes longer
@@ -97,6 +98,40 @@ def _strip(way: Callable[..., str]) -> list[Signature]:
     return [Signature((T,), T, lambda text: way(text, " ")), Signature((T, T), T, lambda text, what: way(text, what))]
 
 
+def _left(text: str, count: int) -> str:
+    """So many letters; below zero all but so many."""
+    return text[:count]
+
+
+def _right(text: str, count: int) -> str:
+    return text[-count:] if count else ""
+
+
+def _repeat(text: str, count: int) -> str:
+    if len(text) * count > TEXT_BYTES_MAX:
+        raise SqlError("22003", f"a function makes a text of at most {TEXT_BYTES_MAX} letters")
+    return text * count
+
+
+def _pad(before: bool) -> Callable[..., str]:
+    def pad(text: str, length: int, fill: str = " ") -> str:
+        missing = length - len(text)
+        if missing <= 0 or not fill:
+            return text[: max(0, length)]
+        if length > TEXT_BYTES_MAX:
+            raise SqlError("22003", f"a function makes a text of at most {TEXT_BYTES_MAX} letters")
+        more = (fill * (missing // len(fill) + 1))[:missing]
+        return more + text if before else text + more
+
+    return pad
+
+
+def _letter(code: int) -> str:
+    if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000:
+        raise SqlError("22003", f"{code} is no letter's number")
+    return chr(code)
+
+
 def _concat(*texts: Any) -> Any:
     return _limited("".join(texts))
 
@@ -129,8 +164,21 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "rtrim": _strip(str.rstrip),
     "replace": [Signature((T, T, T), T, _replace)],
     "instr": [Signature((each, each), Z, lambda text, part: text.find(part) + 1) for each in (T, B)],
+    "left": [Signature((T, Z), T, _left)],
+    "right": [Signature((T, Z), T, _right)],
+    "reverse": [Signature((T,), T, lambda text: text[::-1])],
+    "repeat": [Signature((T, Z), T, _repeat)],
+    "lpad": [Signature((T, Z, *more), T, _pad(True)) for more in ((), (T,))],
+    "rpad": [Signature((T, Z, *more), T, _pad(False)) for more in ((), (T,))],
+    "starts_with": [Signature((T, T), Type.BOOLEAN, str.startswith)],
+    "ascii": [Signature((T,), Z, lambda text: ord(text[0]) if text else 0)],
+    "chr": [Signature((Z,), T, _letter)],
+    "date_part": [Signature((T, each), Z, times.part) for each in TIMES],
+    "date_trunc": [Signature((T, each), Type.TIMESTAMP, times.cut) for each in TIMES],
+    "strftime": [Signature((T, each), T, times.written) for each in TIMES],
     "hex": [Signature((B,), T, lambda value: value.hex().upper())],
 }
+FUNCTIONS["strpos"] = FUNCTIONS["instr"]
 FUNCTIONS["ceiling"] = FUNCTIONS["ceil"]
 FUNCTIONS["pow"] = FUNCTIONS["power"]
 FUNCTIONS["substring"] = FUNCTIONS["substr"]
@@ -262,7 +310,61 @@ class Distinct:
         return self._inner.result()
 
 
-AGGREGATES: dict[str, type[Count]] = {"count": Count, "sum": Sum, "avg": Average, "min": Least, "max": Greatest}
+class Joined(Count):
+    """GROUP_CONCAT: texts one behind another, in the order in which they come."""
+
+    def __init__(self, separator: str) -> None:
+        self.total = None
+        self._separator = separator
+
+    def take(self, values: list[Any]) -> None:
+        """More values, none of them NULL."""
+        if values:
+            some = self._separator.join(values)
+            self.total = _limited(some if self.total is None else self.total + self._separator + some)
+
+
+class Spread(Count):
+    """VARIANCE, and with `root` STDDEV, of a sample or of all there is (`whole`), by Welford's sums."""
+
+    def __init__(self, whole: bool, root: bool) -> None:
+        super().__init__()
+        self._whole, self._root = whole, root
+        self._mean = self._squares = 0.0
+
+    def take(self, values: list[Any]) -> None:
+        """More values, none of them NULL."""
+        for value in map(float, values):
+            self.total += 1
+            away = value - self._mean
+            self._mean += away / self.total
+            self._squares += away * (value - self._mean)
+
+    def result(self) -> Any:
+        """The value of the aggregate; NULL of too few values."""
+        count = self.total if self._whole else self.total - 1
+        if count < 1:
+            return None
+        found = real(self._squares / count)
+        return math.sqrt(found) if self._root else found
+
+
+AGGREGATES: dict[str, Callable[..., Count]] = {
+    "count": Count,
+    "sum": Sum,
+    "avg": Average,
+    "min": Least,
+    "max": Greatest,
+    "bool_and": Least,
+    "bool_or": Greatest,
+    "group_concat": Joined,
+    "string_agg": Joined,
+    "stddev": lambda: Spread(False, True),
+    "stddev_pop": lambda: Spread(True, True),
+    "variance": lambda: Spread(False, False),
+    "var_pop": lambda: Spread(True, False),
+}
+JOINING = ("group_concat", "string_agg")  # they take a separator
 
 
 def aggregate_type(name: str, argument: Type) -> Type | None:
@@ -271,8 +373,12 @@ def aggregate_type(name: str, argument: Type) -> Type | None:
         return Z
     if name in ("min", "max"):
         return argument
+    if name in JOINING:
+        return T
+    if name in ("bool_and", "bool_or"):
+        return Type.BOOLEAN if argument in (Type.BOOLEAN, Type.NULL) else None
     if argument not in (*NUMBERS, Type.NULL):
         return None
     if name == "avg":
         return N if argument is N else R
-    return argument
+    return argument if name == "sum" else R

@@ -5,12 +5,13 @@ Read next: sql_lite_frontend/changes.py.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from node.flow import Flow
 from sql_lite_frontend import plan
 from sql_lite_frontend.expressions import OnRows, Rows, tuples, values
-from sql_lite_frontend.functions import AGGREGATES, Count, Distinct
+from sql_lite_frontend.functions import AGGREGATES, Count, Distinct, Joined
 from sql_lite_frontend.limits import BATCH_ROWS
 from sql_lite_frontend.operators import Execution, Held, Maker, Operator
 
@@ -70,7 +71,10 @@ class Group:
     def _take(self, states: list[Any], rows: Rows, held: Held) -> None:
         for state, argument in zip(states, self._arguments, strict=True):
             before = len(state.seen) if type(state) is Distinct else 0
-            state.take(argument(rows, self._given))
+            some = argument(rows, self._given)
+            state.take(some)
+            if type(state) is Joined:
+                held.add(list(zip(some, strict=True)))
             if type(state) is Distinct and len(state.seen) > before:
                 held.add([(each,) for each in list(state.seen)[before:]])
 
@@ -93,5 +97,6 @@ def group_maker(node: plan.Group, source: Maker) -> Maker:
 
 
 def _state(aggregate: plan.Aggregate) -> Callable[[], Count | Distinct]:
-    inner = AGGREGATES[aggregate.name]
+    make = AGGREGATES[aggregate.name]
+    inner = make if aggregate.separator is None else partial(make, aggregate.separator)
     return (lambda: Distinct(inner())) if aggregate.distinct else inner

@@ -34,7 +34,7 @@ class Argosy(Dialect):
 
     class Parser(parser.Parser):  # noqa: D106
         FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
-        FUNCTION_PARSERS: dict[str, Any] = {"CAST": parser.Parser.FUNCTION_PARSERS["CAST"]}  # noqa: RUF012
+        FUNCTION_PARSERS: dict[str, Any] = {name: parser.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "EXTRACT")}  # noqa: RUF012
         NO_PAREN_FUNCTIONS: dict[TokenType, Any] = {}  # noqa: RUF012
 
 

@@ -139,11 +139,12 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An aggregate of one expression; None: of rows, COUNT(*)."""
+    """An aggregate of one expression; None: of rows, COUNT(*). `separator` of what joins texts."""
 
     name: str
     argument: Expression | None
     distinct: bool
+    separator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sql_lite_frontend import bound, functions, plan, tree
-from sql_lite_frontend.binder import Scope, compare
+from sql_lite_frontend.binder import Scope, cast, compare
 from sql_lite_frontend.bound import Expression, Field, join_and
 from sql_lite_frontend.clauses import field_of, finish, numbered, place_of
 from sql_lite_frontend.combined import combined, values
@@ -90,6 +90,8 @@ class Query:
         self._enter(first, source)
         for join in self._select.joins:
             right = self._item(join.table, nullable=join.kind == "left")
+            if join.kind == "right":
+                source = self._nullable(source)
             left_fields = list(self._scope.fields)
             self._enter(join.table, right)
             conditions = [self._using(each, left_fields, right) for each in join.using]
@@ -99,15 +101,21 @@ class Query:
         return source
 
     def _joined(self, left: Any, right: Any, join: tree.Join, condition: Expression | None) -> Any:
-        """A join. What subqueries of ON need of a row is around both sides, or around the right one of a LEFT JOIN."""
+        """A join; RIGHT is LEFT with the sides changed.
+
+        What subqueries of ON need of a row is around both sides, or around the side that may be missing.
+        """
+        if join.kind == "right":
+            left, right = right, left
+        outer = join.kind != "inner"
         if not self._plain.pending:
-            return plan.Join(left, right, join.kind == "left", condition)
-        if join.kind != "left":
+            return plan.Join(left, right, outer, condition)
+        if not outer:
             pairs = self._plain.around(plan.Join(left, right, False, None))
             assert condition is not None, "a subquery stands in a condition"
             return plan.Filter(pairs, condition)
         if any(field not in right.fields for each in self._plain.pending for field in each.arguments):
-            self._plain.nothing("ON of a LEFT JOIN, but those of its right side", place_of(join.condition))
+            self._plain.nothing(f"ON of a {join.kind.upper()} JOIN for both sides", place_of(join.condition))
         return plan.Join(left, self._plain.around(right), True, condition)
 
     def _item(self, item: tree.TableName | tree.Derived, nullable: bool = False) -> Any:
@@ -129,6 +137,13 @@ class Query:
             raise SqlError("42701", f"two tables by the name {name.alias}", name.at, "give one of them another: t AS u")
         self._scope.tables.append(name.alias)
         self._scope.fields += scan.fields
+
+    def _nullable(self, source: Any) -> Any:
+        """The left side of a RIGHT JOIN, whose rows may be missing: its fields may be NULL from here on."""
+        new = {each: replace(each, nullable=True) for each in source.fields}
+        self._scope.fields = [new[each] for each in self._scope.fields]
+        self._scope.hidden = {new[each] for each in self._scope.hidden}
+        return plan.Project(source, tuple(new), tuple(new.values()))
 
     def _using(self, column: tree.Column, left_fields: list[Field], right: Any) -> Expression:
         left = [each for each in left_fields if each.name == column.name and each not in self._scope.hidden]
@@ -175,11 +190,12 @@ class Query:
         """The field of an aggregate that is called here."""
         if not isinstance(term, tree.Call) or term.name not in functions.AGGREGATES:
             return None
-        if len(term.arguments) != 1:
+        if len(term.arguments) != 1 + (term.name in functions.JOINING and len(term.arguments) > 1):
             if term.name in ("min", "max") and term.arguments:
                 return None  # the least or greatest of several values
             raise SqlError("42883", f"{term.name} takes one value", term.at)
-        (inner,) = term.arguments
+        inner, *rest = term.arguments
+        separator = _separator(term, rest)
         if isinstance(inner, tree.Star):
             if term.name != "count" or term.distinct or inner.table:
                 raise SqlError("42601", f"* in {term.name}", inner.at)
@@ -192,7 +208,9 @@ class Query:
         kind = functions.aggregate_type(term.name, argument.type)
         if kind is None:
             raise SqlError("42883", f"no {term.name}({argument.type})", term.at, "CAST it to a number")
-        aggregate = plan.Aggregate(term.name, argument, term.distinct)
+        if separator is not None:
+            argument = cast(argument, Type.TEXT, term.at)
+        aggregate = plan.Aggregate(term.name, argument, term.distinct, separator)
         return self._aggregates.setdefault(aggregate, Field(term.name, kind, term.name != "count"))
 
     def _group(self, source: Any) -> plan.Group:
@@ -214,6 +232,17 @@ class Query:
                 message = f"{each} is neither grouped nor aggregated"
                 raise SqlError("42803", message, place_of(term), "add it to GROUP BY")
         return made
+
+
+def _separator(term: tree.Call, rest: list[Any]) -> str | None:
+    """What stands between joined texts; None of another aggregate."""
+    if term.name not in functions.JOINING:
+        return None
+    if not rest:
+        return ","
+    if not isinstance(rest[0], tree.Constant) or rest[0].type is not Type.TEXT:
+        raise SqlError("0A000", f"{term.name} with a separator that is no written text is not supported", term.at)
+    return str(rest[0].value)
 
 
 def _output_name(output: tree.Output, place: int) -> str:

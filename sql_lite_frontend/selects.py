@@ -217,13 +217,15 @@ class Queries:
     def _join(self, parsed: Any) -> tree.Join:
         only(parsed, "JOIN", "this", "side", "kind", "on", "using")
         side, kind = (parsed.side or "").upper(), (parsed.kind or "").upper()
-        if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER", "CROSS"):
+        if side not in ("", "LEFT", "RIGHT") or kind not in ("", "INNER", "OUTER", "CROSS"):
             raise refuse(parsed, f"{side} {kind} JOIN".replace("  ", " ").strip())
         condition = parsed.args.get("on")
         using = tuple(
             tree.Column("", identifier(each.this if isinstance(each, exp.Column) else each), place(each))
             for each in parsed.args.get("using") or ()
         )
+        if side == "RIGHT" and using:
+            raise refuse(parsed, "RIGHT JOIN with USING")
         if side and condition is None and not using:
             raise SqlError("42601", f"{side} JOIN without ON or USING", place(parsed))
         table = self._source(parsed.this)

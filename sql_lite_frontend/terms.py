@@ -7,11 +7,13 @@ Read next: sql_lite_frontend/binder.py.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.functions import AGGREGATES
 from sql_lite_frontend.limits import NAME_BYTES_MAX, PARAMETERS_MAX, TREE_DEPTH_MAX, TREE_NODES_MAX
 from sql_lite_frontend.types import NAMES, Type
 from sql_lite_frontend.values import INTEGER_MAX, NUMERIC_DIGITS_MAX, real
@@ -280,9 +282,29 @@ class Terms:
             raise refuse(parsed, "CAST to NUMERIC with digits")
         return tree.Cast(self.take(parsed.this), kind, place(parsed))
 
+    def _filter(self, parsed: Any) -> tree.Call:
+        """f(x) FILTER (WHERE c) is f of x where c is true, else of NULL, which no aggregate counts."""
+        made = self.take(parsed.this)
+        if not isinstance(made, tree.Call) or made.name not in AGGREGATES or not made.arguments:
+            raise SqlError("42601", "FILTER stands behind an aggregate", place(parsed))
+        only(parsed.expression, "FILTER", "this")
+        first, *rest = made.arguments
+        value = tree.Constant(1, Type.INTEGER, made.at) if isinstance(first, tree.Star) and not first.table else first
+        condition = self.take(parsed.expression.this)
+        some = tree.Call("case", (condition, value, tree.Constant(None, Type.NULL)), made.at)
+        return replace(made, arguments=(some, *rest))
+
+    def _extract(self, parsed: Any) -> tree.Call:
+        name = tree.Constant(str(parsed.this.name).lower(), Type.TEXT, place(parsed))
+        return tree.Call("date_part", (name, self.take(parsed.expression)), place(parsed))
+
     def _call(self, parsed: Any) -> tree.Call:
         only(parsed, "a call", "this", "expressions")
         arguments, distinct = list(parsed.expressions), False
+        if str(parsed.this).lower() == "position" and len(arguments) == 1 and isinstance(arguments[0], exp.In):
+            only(arguments[0], "POSITION", "this", "field")
+            text = self.take(arguments[0].args.get("field"))
+            return tree.Call("instr", (text, self.take(arguments[0].this)), place(parsed))
         if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
             only(arguments[0], "DISTINCT", "expressions")
             arguments, distinct = list(arguments[0].expressions), True
@@ -334,4 +356,6 @@ _TAKERS: dict[type, Any] = {
     exp.Case: Terms._case,
     exp.Cast: Terms._cast,
     exp.Anonymous: Terms._call,
+    exp.Filter: Terms._filter,
+    exp.Extract: Terms._extract,
 }

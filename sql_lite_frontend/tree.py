@@ -104,7 +104,7 @@ class Derived:
 class Join:
     """A join to what stands before it. `using`: names instead of a condition."""
 
-    kind: str  # "inner" or "left"
+    kind: str  # "inner", "left" or "right"
     table: TableName | Derived
     condition: Any | None
     using: tuple[Column, ...] = ()

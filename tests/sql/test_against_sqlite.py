@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sql_lite_frontend.errors import SqlError
 
 EXAMPLES = 30
+JOINS = ["JOIN", "LEFT JOIN"] + ["RIGHT JOIN"] * (sqlite3.sqlite_version_info >= (3, 39))
 T = ("t", {"a": "int", "b": "int", "r": "real", "s": "text"})
 U = ("u", {"x": "int", "y": "int", "w": "text"})
 INTEGERS = st.integers(-3, 5)
@@ -111,7 +112,7 @@ def source(draw):
     )
     if draw(st.integers(0, 3)) == 0:
         on += f" AND {draw(condition(columns, 1))}"
-    return f"t {draw(st.sampled_from(['JOIN', 'LEFT JOIN']))} u ON {on}", columns
+    return f"t {draw(st.sampled_from(JOINS))} u ON {on}", columns
 
 
 @st.composite
@@ -130,9 +131,11 @@ def query(draw):
     keys = [draw(expression(columns, kind, 1)) for kind in kinds[1:] if draw(st.booleans())]
     keys = [each for each in keys if "." in each]  # a constant would be the number of a column
     number = draw(expression(columns, draw(st.sampled_from(["int", "real"])), 1))
+    only = f" FILTER (WHERE {draw(condition(columns, 1))})" if draw(st.booleans()) else ""
     aggregates = [
         f"count({draw(st.sampled_from(['', 'DISTINCT ']))}{draw(expression(columns, 'text', 1))})",
-        f"sum({number})",
+        f"sum({number}){only}",
+        f"count(*){only}",
         f"avg({number})",
         f"{draw(st.sampled_from(['min', 'max']))}({draw(expression(columns, kinds[0], 1))})",
         "count(*)",

@@ -49,7 +49,13 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "signal": ("node/writer.py", "node/dump.py", "argosy/testing/real_state.py", SHELL, *COMMAND_LINE),
     # time and chance
     "time": ("node/clock.py", "bench/*"),
-    "datetime": ("node/clock.py", "sql_lite_frontend/values.py", "sql_lite_frontend/keys.py", SHELL),
+    "datetime": (
+        "node/clock.py",
+        "sql_lite_frontend/values.py",
+        "sql_lite_frontend/times.py",
+        "sql_lite_frontend/keys.py",
+        SHELL,
+    ),
     "random": ("argosy/local.py", "argosy/embedded.py", "argosy/remote.py", "argosy/testing/*", "bench/*"),
     "secrets": (),
     "uuid": (),

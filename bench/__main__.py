@@ -7,6 +7,7 @@ Imports are late, so that `--help` is quick. Read next: bench/__init__.py.
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,7 +50,11 @@ def seed_option(command: Command) -> Command:
 
 
 class Group(click.Group):
-    """Tells why a measurement cannot be trusted in one line."""
+    """Tells why a measurement cannot be trusted in one line; lists its commands as they stand below."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The suite first, what it is made of next, tools last."""
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -69,6 +74,13 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
+def _require_pictures() -> None:
+    """Before anything is measured for a report. Raises ClickException."""
+    if find_spec("matplotlib") is None:
+        text = "the report needs matplotlib for its pictures: pip install 'argosy[bench]'"
+        raise click.ClickException(f"{text}. All other commands do without.")
+
+
 def _sizes(command: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
     """Numbers between commas."""
     sizes = tuple(int(part) if part.isdigit() else 0 for part in text.split(","))
@@ -82,10 +94,53 @@ def main() -> None:
     """Measure Argosy on this machine: real processes over loopback, every commit synced, every read verified.
 
     Directories go to $ARGOSY_BENCH_DIR, else to /tmp, and are gone at the end. Ctrl-C ends all that was started.
+
+    \b
+    python -m bench suite --minutes 5                      as much as fits; then open bench-report/report.html
+    python -m bench kv --write --peer etcd --json          every run, with versions, machine and seed
+    python -m bench compare old.json new.json --fail       for a check of a change
     """
 
 
-@main.command()
+@main.command(short_help="Everything in ten minutes, and one report to read: begin here.")
+@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
+@click.option("--minutes", default=10.0, type=click.FloatRange(0.1), help="No part begins that would take longer.")
+@click.option("--only", multiple=True, type=click.Choice(PART_NAMES), help="This part; may be repeated. Else all.")
+@seed_option
+def suite(output: Path, minutes: float, only: tuple[str, ...], seed: int) -> None:
+    """All parts in turn, with the peers that are installed, and one report: report.html, with its pictures inside.
+
+    The folder also gets the pictures as PNG files and results.json, the rows that `compare` and `report` read. Ctrl-C
+    stops cleanly: what was measured by then is reported, and the exit code is 130.
+    """
+    _require_pictures()
+    from bench.about import about
+    from bench.report import telling
+    from bench.suite import Suite, chosen
+
+    parameters = {"minutes": minutes, "only": list(only), "seed": seed}
+    with telling() as tell:
+        found = Suite(output, minutes, seed, tell)
+        path = found.run(about("suite", parameters), chosen(only))
+    click.echo(path)
+    if found.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+@main.command(short_help="Make the report anew from the results of a suite.")
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
+def report(results: Path, output: Path) -> None:
+    """Make the report anew from the results.json of `suite`, without measuring."""
+    _require_pictures()
+    from bench import page
+    from bench.compare import read
+
+    output.mkdir(parents=True, exist_ok=True)
+    click.echo(page.write(output, read(results)))
+
+
+@main.command(short_help="Puts, gets, and YCSB's mixes A to F; puts and gets beside etcd.")
 @click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--connections", default=64, type=click.IntRange(1, 4096), help="TCP connections.")
 @click.option("--inflight", default=1, type=click.IntRange(1, 1024), help="Requests in flight on each.")
@@ -130,7 +185,7 @@ def kv(as_json: bool, peer: str | None, operation: str, mixes: tuple[str, ...], 
     measured(as_json, lambda tell: run(Shape(operation=operation, **plain), peer, tell))
 
 
-@main.command()
+@main.command(short_help="One node in this process, beside SQLite and bare LMDB.")
 @click.option("--seconds", default=2.0, help="Length of each run.")
 @click.option("--runs", default=3, type=click.IntRange(1), help="Runs of each store, in turns.")
 @seed_option
@@ -142,7 +197,7 @@ def embedded(seconds: float, runs: int, seed: int, as_json: bool) -> None:
     measured(as_json, lambda tell: run(seconds, runs, seed, tell))
 
 
-@main.command()
+@main.command(short_help="Transactions over several ranges; beside etcd's on one key.")
 @click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--clients", default=64, type=click.IntRange(1, 1024), help="Clients, each with one transfer at a time.")
 @click.option("--connections", default=1, type=click.IntRange(1, 1024), help="Connections that our clients share.")
@@ -166,7 +221,7 @@ def bank(as_json: bool, peer: str | None, **shape: Any) -> None:
     measured(as_json, lambda tell: run(Shape(**shape), peer, tell))
 
 
-@main.command()
+@main.command(short_help="What a request costs with 1, 3, 5, 7 and 9 nodes.")
 @click.option("--nodes", "sizes", default="1,3,5,7,9", callback=_sizes, help="Sizes, in this order.")
 @click.option("--connections", default=16, type=click.IntRange(1, 512), help="TCP connections for each node.")
 @click.option("--inflight", default=16, type=click.IntRange(1, 1024), help="Requests in flight on each.")
@@ -191,7 +246,7 @@ def scale(as_json: bool, **shape: Any) -> None:
     measured(as_json, lambda tell: run(Shape(**shape), tell))
 
 
-@main.command()
+@main.command(short_help="Latency through a split, a move, a leader's death, a join.")
 @click.option("--per-second", default=300.0, type=click.FloatRange(10), help="Requests a second.")
 @click.option("--ranges", default=4, type=click.IntRange(1, 64), help="Ranges at first.")
 @click.option("--calm", default=3.0, type=click.FloatRange(0.5), help="Seconds after each event before the next.")
@@ -209,7 +264,7 @@ def events(as_json: bool, **shape: Any) -> None:
     measured(as_json, lambda tell: run(Shape(**shape), tell))
 
 
-@main.command()
+@main.command(short_help="What ranges cost that nobody asks for anything.")
 @click.option("--ranges", default=10_000, type=click.IntRange(10, 100_000), help="Idle ranges.")
 @click.option("--seconds", default=10.0, help="How long to watch them do nothing.")
 @json_option
@@ -220,7 +275,7 @@ def idle(ranges: int, seconds: float, as_json: bool) -> None:
     measured(as_json, lambda tell: run(ranges, seconds, tell))
 
 
-@main.command()
+@main.command(short_help="From a leader's death to the next acknowledged write.")
 @click.option("--trials", default=10, type=click.IntRange(1, 100), help="Leaders killed.")
 @json_option
 def failover(trials: int, as_json: bool) -> None:
@@ -230,7 +285,7 @@ def failover(trials: int, as_json: bool) -> None:
     measured(as_json, lambda tell: run(trials, tell))
 
 
-@main.command()
+@main.command(short_help="How fast simulated time passes.")
 @click.option("--seconds", default=60.0, type=click.FloatRange(1), help="Simulated seconds of faults.")
 @click.option("--runs", default=3, type=click.IntRange(1), help="Seeds, each a run of its own.")
 @click.option("--profile", is_flag=True, help="Print where the time goes.")
@@ -242,7 +297,7 @@ def simulator(seconds: float, runs: int, profile: bool, as_json: bool) -> None:
     measured(as_json, lambda tell: run(seconds, runs, profile, tell))
 
 
-@main.command()
+@main.command(short_help="The placement policy alone, with a hundred thousand ranges.")
 @click.option("--nodes", default=100, type=click.IntRange(6, 1_000), help="Nodes, of which one dies.")
 @click.option("--ranges", default=100_000, type=click.IntRange(10, 1_000_000), help="Ranges.")
 @click.option("--mixed", is_flag=True, help="Replicas anywhere, so that each range has a placement of its own.")
@@ -254,7 +309,7 @@ def policy(nodes: int, ranges: int, mixed: bool, as_json: bool) -> None:
     measured(as_json, lambda tell: run(nodes, ranges, mixed))
 
 
-@main.command()
+@main.command(short_help="Do clients see what they were promised, also after a kill?")
 @click.option("--workload", default="bank", type=click.Choice(sorted(WORKLOADS)), help="What the clients do.")
 @click.option("--nodes", default=3, type=click.IntRange(1, NODES_MAX), help="Node processes.")
 @click.option("--clients", default=8, type=click.IntRange(1, 256), help="Clients, each with a connection.")
@@ -270,43 +325,7 @@ def check(as_json: bool, **shape: Any) -> None:
     measured(as_json, lambda tell: [run(Shape(**shape))])
 
 
-@main.command()
-@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
-@click.option("--minutes", default=10.0, type=click.FloatRange(0.1), help="No part begins that would take longer.")
-@click.option("--only", multiple=True, type=click.Choice(PART_NAMES), help="This part; may be repeated. Else all.")
-@seed_option
-def suite(output: Path, minutes: float, only: tuple[str, ...], seed: int) -> None:
-    """All parts in turn, with the peers that are installed, and one report: report.html, with its pictures inside.
-
-    The folder also gets the pictures as PNG files and results.json, the rows that `compare` and `report` read. Ctrl-C
-    stops cleanly: what was measured by then is reported, and the exit code is 130.
-    """
-    from bench.about import about
-    from bench.report import telling
-    from bench.suite import Suite, chosen
-
-    parameters = {"minutes": minutes, "only": list(only), "seed": seed}
-    with telling() as tell:
-        found = Suite(output, minutes, seed, tell)
-        path = found.run(about("suite", parameters), chosen(only))
-    click.echo(path)
-    if found.interrupted:
-        sys.exit(INTERRUPTED)
-
-
-@main.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", default="bench-report", type=click.Path(file_okay=False, path_type=Path), help="A folder.")
-def report(results: Path, output: Path) -> None:
-    """Make the report anew from the results.json of `suite`, without measuring."""
-    from bench import page
-    from bench.compare import read
-
-    output.mkdir(parents=True, exist_ok=True)
-    click.echo(page.write(output, read(results)))
-
-
-@main.command()
+@main.command(short_help="What changed beyond noise between two files of results.")
 @click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--fail", is_flag=True, help="Exit code 1 if something got worse.")

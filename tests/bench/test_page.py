@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
+import bench.__main__
 import bench.suite
 from bench import page, timeline
 from bench.__main__ import PART_NAMES, main
@@ -186,3 +187,19 @@ def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch):
 
 def test_the_command_line_knows_every_part():
     assert tuple(part.name for part in PARTS) == PART_NAMES
+
+
+@pytest.mark.parametrize("command", [["suite"], ["report", __file__]])
+def test_a_report_without_matplotlib_is_refused_before_anything_is_measured(monkeypatch, tmp_path, command):
+    monkeypatch.setattr(bench.__main__, "find_spec", lambda name: None)
+    result = CliRunner().invoke(main, [*command, "--output", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "pip install 'argosy[bench]'" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_list_of_commands_begins_with_the_suite_and_cuts_no_line_off():
+    lines = CliRunner().invoke(main, ["--help"]).output.partition("Commands:\n")[2].splitlines()
+    assert lines[0].split()[0] == "suite"
+    assert len(lines) == len(main.commands)
+    assert not [line for line in lines if line.endswith("...")]

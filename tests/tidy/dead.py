@@ -15,6 +15,7 @@ DECORATORS = ["@main.*", "@message*", "@pytest.fixture"]  # called by click; mad
 OUTSIDE = {
     "__getattr__": "Python calls it for names of a module that are imported late",
     "pytest_*": "pytest calls its hooks by their names",
+    "list_commands": "click asks a group for it",
     "start_clock": "trio asks a clock for it",
     "deadline_to_sleep_time": "trio asks a clock for it",
     "__class__": "assigning it changes what an object is",

@@ -239,14 +239,15 @@ class Cluster:
     def may_lose(self, node: NodeStation, left_min: int) -> bool:
         """Whether all would live on without this node's disk: every group, by each replica's own word.
 
-        Only while all others are well: what a node that is down holds nobody can say.
+        Only while all others are well: what a node that is down holds nobody can say. A learner counts as a voter
+        that has taken the place of a live one: it may be ordered to in this very moment.
         """
         left = [each for each in self.nodes if each is not node and not (each.dead or each.doomed)]
         if len(left) < left_min or not all(each.up for each in left):
             return False
         alive = {each.node for each in left}
         return all(
-            2 * sum(member.node in alive for member in half) > len(half)
+            2 * (sum(member.node in alive for member in half) - _learns(group, node.node)) > len(half)
             for each in self.nodes
             if each.up
             for group in each.host.replicas.groups.values()
@@ -269,6 +270,10 @@ class Cluster:
 
     def _note_roles(self, node: NodeStation, groups: Sequence[Any]) -> None:
         self.safety.note_roles(node.node, groups)
+
+
+def _learns(group: Any, node: int) -> bool:
+    return any(member.node == node for member in group.raft.configuration.learners)
 
 
 def _silent(text: str) -> None:

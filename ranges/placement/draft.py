@@ -128,8 +128,11 @@ class Draft:
         return sorted([cell for taken, cells in index.crowded.items() if hosts - taken for cell in cells])
 
     def can_change(self, cell: Cell) -> bool:
-        """Sound, and enough of its voters are heard."""
-        return self.is_sound(cell) and self.has_majority(cell.voters)
+        """Sound, and all of its voters are heard: while one is missing no other is moved for the sake of evenness.
+
+        For from its first step on a move needs the newcomer, too.
+        """
+        return self.is_sound(cell) and all(map(self.is_heard, cell.voters))
 
     def cells_on(self, node: int) -> list[Cell]:
         """Cells that can be changed and have a voter on this node, as the picture had them."""

@@ -198,7 +198,7 @@ def _superfluous(draft: Draft, keep: tuple[int, ...], leader: int) -> int:
 
 def _parted(draft: Draft, cell: Cell) -> tuple[int, ...] | None:
     crowds = draft.crowding(cell.voters)
-    if not crowds or not draft.is_sound(cell) or not draft.has_majority(cell.voters):
+    if not crowds or not draft.can_change(cell):
         return None
     source = _superfluous(draft, cell.voters, cell.leader)
     rest = tuple(node for node in cell.voters if node != source)

@@ -12,6 +12,7 @@ from argosy.testing.simulation import Simulation
 from argosy.testing.world import CLOCK_RATE_ERROR_LARGE
 from node.messages import Done
 from node.ports import Effects, Record
+from node.raft.messages import Change
 from ranges.placement.messages import Rules, SetRules
 from tests.simulator.formed import RANGE, Formed
 
@@ -153,6 +154,21 @@ def test_nobody_is_lost_while_another_node_is_down_or_alone_knows_a_group(formed
     assert not formed.cluster.may_lose(one, 3), "so many others must live"
     two.crash()
     assert not formed.cluster.may_lose(one, 1), "what a node that is down holds nobody can say"
+
+
+def test_a_learner_is_not_lost_that_may_take_a_live_voters_place_at_any_moment() -> None:
+    formed = Formed(nodes=4)
+    leader = formed.leader()
+    raft = leader.host.replicas.groups[RANGE].raft
+    voters = {member.node for member in raft.configuration.voters}
+    spare = next(node for node in formed.cluster.nodes if node.node not in voters)
+    lost = next(node for node in formed.cluster.nodes if node.node in voters and node is not leader)
+    lost.crash()
+    lost.dead = True
+    assert formed.cluster.may_lose(spare, 2)
+    assert raft.order(Change(tuple(voters), (spare.node,))) is None
+    assert raft.configuration.learners
+    assert not formed.cluster.may_lose(spare, 2)
 
 
 def test_the_only_voter_is_never_lost() -> None:

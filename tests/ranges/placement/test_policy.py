@@ -1,3 +1,5 @@
+import pytest
+
 from ranges.placement.cells import CONTROL_GROUP, Cell
 from ranges.placement.config import LEADERS_MOVED_AT_ONCE, ORDERS_AT_ONCE, PARTNERS_WANTED
 from ranges.placement.draft import wanted_voters
@@ -180,6 +182,17 @@ def test_evenness_never_crowds_a_host() -> None:
         assert not {3, 4} <= set(cell.voters)
     counts = toy.replicas()
     assert abs(counts[3] - counts[4]) <= 1
+
+
+@pytest.mark.parametrize("hosts", [("a", "b", "c", "d"), ("a", "a", "b", "c")])
+def test_nothing_moves_for_evenness_or_hosts_while_a_replica_is_missing(hosts: tuple[str, ...]) -> None:
+    """It would make the group depend on the newcomer, too, from the first step of the move on."""
+    toy = Toy(4, hosts=hosts)
+    toy.ranges(20, 1, 2, 3)
+    toy.node(3, hosts[2], silent=10)
+    assert not [move for move in toy.step() if isinstance(move, ChangeReplicas)]
+    toy.node(3, hosts[2], silent=0)
+    assert [move for move in toy.step() if isinstance(move, ChangeReplicas)]
 
 
 # -- splits ----------------------------------------------------------------------------------------------------------

@@ -264,6 +264,11 @@ class KeyRows:
         row = self.view.get(head(primary), VERDICT_TAIL + name)
         return None if row is None else int(_verdict.unpack(row)[1])
 
+    def fate(self, primary: bytes, name: bytes, start: int) -> int | None:
+        """What the primary says of the attempt that began at `start`: its verdict, else its version's C."""
+        found = self.verdict(primary, name)
+        return self.version_by(primary, name, start) or None if found is None else found
+
     def put_verdict(self, primary: bytes, name: bytes, start: int, commit: int) -> None:
         """The attempt's verdict, which is final."""
         self._put(head(primary), VERDICT_TAIL + name, _verdict.pack(start, commit))

@@ -84,7 +84,9 @@ C3. Several ranges, or after Above: a Prewrite for each range in parallel. At ap
     intent, Locked; in V and a version above S, Conflict; a version at or above C_k, Pushed; else the intent is put.
     All keys of a message, or none; told is the first of IsAborted, Conflict, Locked, Pushed. C is the largest C_k.
 C4. V inside W, or C = S: once every key has its intent the attempt is committed, unless a verdict says otherwise.
-    The caller is told at once; verdict and settling follow.
+    The caller is told at once; settling follows, the primary last. It takes no verdict: until the primary is settled
+    every key has its intent or its version, so that nobody finds one to bar (X3), and then the primary's version
+    says what a verdict would (X1). A version outlives all intents of its attempt: F5 settles before it collects.
 C5. Else every member of V outside W is checked at C where it is (R1 to R3, then no version in (S, C]), and the
     verdict goes through the primary's log, taken only while the primary's intent stands and no verdict does.
 C6. Wait for younger attempts; for an older one only for a grace, then give way (F3). Older means a smaller (age, id),
@@ -110,13 +112,13 @@ F5. Collecting up to t (txn/collection.py, txn/closing.py): every range closes t
 
 Settling somebody's intent (txn/settling.py, txn/endings.py)
 ------------------------------------------------------------
-X1. Ask the primary's range: the verdict decides.
+X1. Ask the primary's range: the verdict decides, or a version by the attempt on its primary, which is its C.
 X2. None, but the primary's intent stands: ask every key of its W. All there, and V inside W or the largest C_k is S:
     write committed with that C_k, and believe it once the log has taken it.
 X3. A key is missing, or C5 applies: give the owner his time. Then bar the missing key, unless it has come, and write
     aborted; where nothing is missing but C5 applies, write aborted.
 X4. Neither verdict nor intent at the primary: the primary is the missing key, and its bar writes the verdict, too.
-    So the owner settles the primary last, after its verdict.
+    So the owner settles the primary last, when all other keys are settled.
 X5. Anybody may do all of this at any time, and again. The first verdict is the verdict.
 
 Splits, merges, moves (ranges/machine.py, ranges/admin.py, ranges/merging.py)

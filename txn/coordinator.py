@@ -1,9 +1,9 @@
 """Carrying one attempt to commit over several ranges (C3 to C6, F1 to F3).
 
 Owns the service behind `Commit`, run by the node that leads the primary's range: the only coordinator of that id.
-The caller is told as soon as the fate is certain; the verdict of an implicit commit and all settling follow behind
-its back. Memory only: if the node dies, whoever meets an intent settles it. Does not own that (txn/settling.py).
-Read next: txn/settling.py.
+The caller is told as soon as the fate is certain; settling follows behind its back, of many attempts at once where
+many are decided. Memory only: if the node dies, whoever meets an intent settles it. Does not own that
+(txn/settling.py). Read next: txn/settling.py.
 
     Prewrite to every range in parallel ── all Prewritten, C = max C_k ──┬─ V inside W, or C = S: committed (C4)
         │ Locked by an older, time over ─▶ verdict aborted (F3)          └─ else Check V outside W at C, then the
@@ -25,14 +25,16 @@ from txn.endings import Verdict
 from txn.messages import Commit, OutcomeIsUnknown, Part
 from txn.queries import Check
 from txn.replies import Committed, Conflict, IsAborted, Locked, Prewritten, Pushed, VerdictIs
-from txn.settling import ASK_SECONDS, Settling
+from txn.settling import ASK_SECONDS, Decided, Settling
 
 PREWRITE_BYTES_MAX = 1 << 20  # keys and values of one Prewrite; a single larger write travels alone
 CHECK_KEYS_MAX = 4_096  # of one Check
 FLOWS_AT_ONCE = 64  # of one attempt
 PARTS_BYTES_MAX = 256 << 20  # kept on one node for commits that have not come yet
 PARTS_SECONDS = 20.0  # a part is kept so long
-FINISH_TRIES = 8  # of the work behind the caller's back; after them it is left to whoever meets an intent
+SETTLE_TRIES = 8  # of the work behind the caller's back; after them it is left to whoever meets an intent
+SETTLERS_MAX = 2  # flows that settle; more attempts wait, and are then settled together
+SETTLE_ATTEMPTS_MAX = 256  # settled together
 
 Write = tuple[bytes, bytes | None]
 
@@ -90,6 +92,8 @@ class Coordinator:
     def __init__(self, router: Router, settling: Settling) -> None:
         self._router = router
         self._settling = settling
+        self._decided: list[tuple[Decided, int]] = []  # with the tries that are left
+        self._settlers = 0
         self._parts: dict[bytes, dict[int, Part]] = {}
         self._kept = 0
 
@@ -156,7 +160,7 @@ class Coordinator:
             return (yield from self._give_up(attempt))
         commit = max(attempt.commits.values())
         if attempt.inside or commit == attempt.S:  # C4
-            yield Behind(self._finish(attempt, commit))
+            yield Behind(self._settle(attempt, commit))
             return Committed(commit)
         return (yield from self._commit_explicitly(attempt, commit))
 
@@ -283,15 +287,6 @@ class Coordinator:
         call = yield from self._router.call(attempt.primary, message, ASK_SECONDS)
         return call.reply.commit if type(call.reply) is VerdictIs else None
 
-    def _finish(self, attempt: _Attempt, commit: int) -> Flow[None]:
-        """C4, behind the caller's back: the verdict of what is committed already, then the settling."""
-        for _ in range(FINISH_TRIES):
-            verdict = yield from self._verdict(attempt, commit, explicit=False)
-            if verdict is not None:
-                assert verdict == commit, f"an attempt committed at {commit} has the verdict {verdict}"
-                yield from self._settle(attempt, verdict)
-                return
-
     def _clear(self, attempt: _Attempt) -> Flow[None]:
         """After a reply that is for ever: the verdict aborted, and the intents go."""
         verdict = yield from self._verdict(attempt, 0, explicit=False)
@@ -300,9 +295,18 @@ class Coordinator:
             yield from self._settle(attempt, verdict)
 
     def _settle(self, attempt: _Attempt, commit: int) -> Flow[None]:
-        for _ in range(FINISH_TRIES):
-            if (yield from self._settling.settle_all(attempt.keys, attempt.id, attempt.S, commit)):
-                return
+        """Behind the caller's back: what is decided is settled, together with others where many come at once."""
+        self._decided.append((Decided(attempt.keys, attempt.id, attempt.S, commit), SETTLE_TRIES))
+        if self._settlers >= SETTLERS_MAX:
+            return
+        self._settlers += 1
+        while self._decided:
+            some, self._decided = self._decided[:SETTLE_ATTEMPTS_MAX], self._decided[SETTLE_ATTEMPTS_MAX:]
+            failed = yield from self._settling.settle_all([each for each, _ in some])
+            if failed:
+                left = {each.id for each in failed}
+                self._decided += [(each, tries - 1) for each, tries in some if each.id in left and tries > 1]
+        self._settlers -= 1
 
 
 def _itself(key: bytes) -> bytes:

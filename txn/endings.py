@@ -79,7 +79,8 @@ class Bar(Ending):
 class Verdict(Ending):
     """C5, F3, X2, X3: the attempt is committed at `commit`, or (0) aborted. The first verdict is final (X5).
 
-    An `explicit` commit is accepted only while the primary's intent stands. -> VerdictIs, NoIntent or TooOld.
+    An `explicit` commit is accepted only while the primary's intent stands; and none at all where the primary has a
+    version by the attempt, which says that it is committed. -> VerdictIs, NoIntent or TooOld.
     """
 
     primary: bytes
@@ -99,7 +100,7 @@ class Verdict(Ending):
     def carry_out(self, machine: RangeMachine) -> Applied:
         """The verdict that stands, else this one."""
         rows = machine.rows
-        standing = rows.verdict(self.primary, self.id)
+        standing = rows.fate(self.primary, self.id, self.S)
         if standing is not None:
             return Applied(VerdictIs(standing))
         if self.commit and self.explicit:
@@ -113,26 +114,33 @@ class Verdict(Ending):
 @message(133)
 @dataclass(frozen=True, slots=True)
 class Settle(Ending):
-    """The attempt's intents on these keys become versions at `commit`, or (0) go. -> Done or TooOld."""
+    """Intents on these keys become versions at their `commits`, or (0) go: a column each, maybe of many attempts.
+
+    `ids` are 16 bytes a key, one behind another; S is the least of the attempts'. -> Done or TooOld.
+    """
 
     keys: tuple[bytes, ...]
-    id: bytes
+    ids: bytes
+    commits: tuple[int, ...]
     S: int
-    commit: int
 
     def __post_init__(self) -> None:
-        require(bool(self.keys) and are_keys(self.keys, ascending=True), "what is settled are keys in order")
-        require(is_id(self.id) and is_number(self.S) and is_number(self.commit), "a settling's id or times are wrong")
+        count = len(self.keys)
+        require(count > 0 and are_keys(self.keys), "what is settled are keys within the limits")
+        require(len(self.ids) == count * ID_BYTES == len(self.commits) * ID_BYTES, "a settling's columns differ")
+        require(all(map(is_number, self.commits)) and is_number(self.S), "a settling's times are wrong")
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Are its keys here?"""
-        return start <= self.keys[0] and self.keys[-1] < end
+        return start <= min(self.keys) and max(self.keys) < end
 
     def carry_out(self, machine: RangeMachine) -> Applied:
-        """Keys without an intent of this attempt are settled already (X5)."""
-        name = self.id
+        """Keys without an intent of their attempt are settled already (X5)."""
         wakes: list[Hashable] = []
-        for key in self.keys:
-            if machine.rows.settle(key, name, self.commit):
+        place, ids = 0, self.ids
+        for key, commit in zip(self.keys, self.commits, strict=True):
+            name = ids[place : place + ID_BYTES]
+            place += ID_BYTES
+            if machine.rows.settle(key, name, commit):
                 wakes += machine.settled(key, name)
         return Applied(Done(), wakes)

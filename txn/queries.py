@@ -242,6 +242,8 @@ class Check(Query):
 class Fate(Query):
     """X1: the attempt's verdict, and its primary's intent. Without a verdict it is waited for, `patience` seconds.
 
+    A version by the attempt on its primary is a verdict, too.
+
     -> FateIs or TooOld.
     """
 
@@ -262,7 +264,7 @@ class Fate(Query):
         """What is, now or when patience is over."""
         if machine.safe >= self.S:
             return Answer(TooOld(0))
-        commit = machine.rows.verdict(self.primary, self.id)
+        commit = machine.rows.fate(self.primary, self.id, self.S)
         left = request.since + self.patience - now  # in this order: exact near the end, so that it comes to an end
         if commit is None and left > 0:
             return machine.wait_decided(self.id, left)

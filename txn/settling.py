@@ -12,23 +12,38 @@ counts the owner's patience; no two clocks are compared. Does not own an attempt
        none, no intent ────▶ X4 the same, the primary being the missing key
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from node.flow import Flow, Gather, Sleep
 from node.messages import Done
+from ranges.config import ID_BYTES
 from ranges.messages import Intent
 from ranges.router import MOVED, TRY_SECONDS, Router
 from txn.config import GRACE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS_MAX
 from txn.endings import Bar, Settle, Verdict
 from txn.queries import Attempt, Fate
-from txn.replies import AttemptIs, Barred, BarRefused, FateIs, VerdictIs
+from txn.replies import AttemptIs, Barred, BarRefused, FateIs, TooOld, VerdictIs
 
 DECIDE_SECONDS = 15.0  # for learning one attempt's fate; who waits longer begins again at the first rule
 ASK_SECONDS = 5.0  # for one message of a settler; longer than an election
 REST_SECONDS = 0.1  # after a try that settled nothing
 LOOKS_AT_ONCE = 64  # keys of W asked at the same time
 SETTLE_BYTES_MAX = 1 << 20  # of keys in one Settle
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An attempt whose fate is certain: C, or 0 for aborted. `keys` are W."""
+
+    keys: tuple[bytes, ...]
+    id: bytes
+    S: int
+    commit: int
+
+
+Row = tuple[bytes, Decided]  # a key that is to be settled, and by which attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +54,12 @@ class _Seen:
     commit: int
 
 
-def _itself(key: bytes) -> bytes:
-    return key
+def _key_of(row: Row) -> bytes:
+    return row[0]
+
+
+def _size_of(row: Row) -> int:
+    return len(row[0]) + ID_BYTES
 
 
 class Settling:
@@ -54,8 +73,8 @@ class Settling:
         """Turn the intent into a version, or remove it; ends without having done so where nobody answers."""
         commit = yield from self.decide(intent.primary, intent.id, intent.S, self._patience)
         if commit is not None:
-            message = Settle((intent.key,), intent.id, intent.S, commit)
-            if type((yield from self._ask(intent.key, message))) is Done:
+            decided = Decided((intent.key,), intent.id, intent.S, commit)
+            if not (yield from self.settle_all([decided])):
                 return
         yield Sleep(REST_SECONDS)  # who waits for this would begin at once again, and again
 
@@ -101,30 +120,41 @@ class Settling:
             # It has come meanwhile: look again.
         return None
 
-    def settle_all(self, keys: tuple[bytes, ...], name: bytes, start: int, commit: int) -> Flow[bool]:
-        """Settle these keys of an attempt whose verdict is written, range by range. False: somebody did not answer.
+    def settle_all(self, attempts: Sequence[Decided]) -> Flow[list[Decided]]:
+        """Settle the keys of attempts, one message a range for all of them; those of which somebody did not answer.
 
-        The primary is the least key, so it goes last, after all others are done (X4).
+        The primary is the least key, so it goes last, after all others of its attempt are done (X4).
         """
-        groups = yield from self._router.group(keys[1:], _itself, len, SETTLE_BYTES_MAX)
+        others = [(key, each) for each in attempts for key in each.keys[1:]]
+        failed = set((yield from self._settle_rows(others)) if others else ())
+        primaries = [(each.keys[0], each) for each in attempts if each.id not in failed]
+        failed.update((yield from self._settle_rows(primaries)))
+        return [each for each in attempts if each.id in failed]
+
+    def _settle_rows(self, rows: list[Row]) -> Flow[list[bytes]]:
+        """The ids of attempts of which not all of these rows are settled."""
+        rows.sort(key=_key_of)
+        groups = yield from self._router.group(rows, _key_of, _size_of, SETTLE_BYTES_MAX)
+        failed: list[bytes] = []
         for place in range(0, len(groups), LOOKS_AT_ONCE):
             some = groups[place : place + LOOKS_AT_ONCE]
-            done = yield Gather(tuple(self._settle_some(each, name, start, commit) for each in some))
-            if not all(done):
-                return False
-        return (yield from self._settle_some(keys[:1], name, start, commit))
+            for each in (yield Gather(tuple(self._settle_some(each) for each in some))):
+                failed += each
+        return failed
 
-    def _settle_some(self, keys: tuple[bytes, ...], name: bytes, start: int, commit: int) -> Flow[bool]:
-        """One message; after a split one for each key, which finds its own way."""
-        message = Settle(keys, name, start, commit)
-        alone = len(keys) == 1
-        call = yield from self._router.call(keys[0], message, ASK_SECONDS, follow=alone)
+    def _settle_some(self, rows: Sequence[Row]) -> Flow[list[bytes]]:
+        """One message; after a split, or where the safe point refuses one of them, a message for each row."""
+        keys, commits = tuple([key for key, _ in rows]), tuple([each.commit for _, each in rows])
+        starts = [each.S for _, each in rows]
+        message = Settle(keys, b"".join([each.id for _, each in rows]), commits, min(starts))
+        alone = len(rows) == 1
+        call = yield from self._router.call(rows[0][0], message, ASK_SECONDS, follow=alone)
         if type(call.reply) is Done:
-            return True
-        if call.reply is not MOVED:
-            return False
-        done = yield Gather(tuple(self._settle_some((key,), name, start, commit) for key in keys))
-        return all(done)
+            return []
+        if call.reply is MOVED or (type(call.reply) is TooOld and max(starts) > min(starts)):
+            failed = yield Gather(tuple(self._settle_some((row,)) for row in rows))
+            return [name for each in failed for name in each]
+        return [each.id for _, each in rows]
 
     def _look(self, intent: Intent) -> Flow[_Seen | None]:
         """X2's look at every key of W."""

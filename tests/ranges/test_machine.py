@@ -264,6 +264,9 @@ def test_an_intents_token_is_woken_where_somebody_waits_and_only_there() -> None
     assert type(wait) is Wait and wait.flow is not None
     assert machine.settled(key("b"), NAME) == (wait.token,)
     assert machine.settled(key("b"), NAME) == ()
+    asked = machine.wait_decided(NAME, 1.0)
+    assert machine.settled(key("b"), NAME) == (asked.token,), "the primary's version says the fate"
+    assert machine.settled(key("b"), NAME) == ()
     machine.follow()
     assert machine.settled(key("b"), NAME) == machine.decided(NAME) == ()
 

@@ -13,6 +13,7 @@ from node.flow import Flow
 from node.joining import entries, outcomes
 from node.machine import Answer, Proposal, Request, StopGroup, Wait
 from ranges.admin import Split, SplitDone
+from ranges.config import ID_BYTES
 from ranges.descriptor import Descriptor
 from ranges.keys import SUBSTEP_BITS, SUBSTEP_LAST, TICK, USER, VERSION_KIND, unhead, version_commit
 from ranges.machine import RangeMachine
@@ -140,7 +141,8 @@ def settle(intent: Intent) -> Flow[None]:
 
 
 def title(message: Any) -> str:
-    return type(message).__name__ + (f" {name_of(message.id)}" if hasattr(message, "id") else "")
+    name = message.ids[:ID_BYTES] if type(message) is Settle else getattr(message, "id", None)
+    return type(message).__name__ + ("" if name is None else f" {name_of(name)}")
 
 
 def stamped(body: bytes, request: Request) -> str:
@@ -344,7 +346,7 @@ class Stage:
         elif how in ("settle", "remove"):
             for each in [key_of(key)] if key else sorted(attempt.writes, reverse=True):
                 commit = attempt.commit if how == "settle" else 0
-                yield self.send(attempt, each, Settle((each,), attempt.id, attempt.S, commit))
+                yield self.send(attempt, each, Settle((each,), attempt.id, (commit,), attempt.S))
         else:
             commit = 0 if how == "abort" else attempt.commit
             message = Verdict(attempt.primary, attempt.id, attempt.S, commit, how == "commit")

@@ -278,7 +278,7 @@ GOOD: list[Any] = [
     Prewrite(ONE, 1, 2, 3, ((OTHER, None, False),), KEY, (), True),
     Bar(KEY, ONE, 1, True),
     Verdict(KEY, ONE, 1, 0, False),
-    Settle((KEY, OTHER), ONE, 1, 0),
+    Settle((KEY, OTHER), ONE * 2, (0, 0), 1),
     Close(5),
     RaiseSafe(5),
     Collect(b"", 7),

@@ -62,8 +62,8 @@ class Ranges:
         body = encode(message)
         return self.stage.run(service(Request(1, 1, 0, 0, body, message, 0.0)))
 
-    def commit(self, reads=(), spans=(), keys=(A, Z), start: int = S, seconds: float = 8.0):
-        return self.serve(Commit(NAME, start, start, seconds, 0, reads, spans, tuple((key, b"v") for key in keys)))
+    def commit(self, reads=(), spans=(), keys=(A, Z), start: int = S, seconds: float = 8.0, name: bytes = NAME):
+        return self.serve(Commit(name, start, start, seconds, 0, reads, spans, tuple((key, b"v") for key in keys)))
 
     def sent(self, kind):
         return self.stage.messages(kind)
@@ -82,14 +82,39 @@ def test_c3_one_message_a_range_and_all_keys_on_the_primary_alone():
     assert first.primary == second.primary == A and first.inside and second.inside
 
 
-def test_c4_an_implicit_commit_is_told_before_its_verdict():
-    ranges = Ranges(**intents(), VerdictC=None)
+def test_c4_an_implicit_commit_is_told_before_it_is_settled_and_takes_no_verdict():
+    ranges = Ranges(**intents(), Settle=None)
     assert ranges.commit() == Committed(C)
-    assert not ranges.sent(Settle), "nothing is settled before the verdict stands"
-    ranges.replies["VerdictC"] = VerdictIs(C)
+    assert {each.keys for each in ranges.sent(Settle)} == {(Z,)}, "the primary is not settled before all others are"
+    ranges.replies["Settle"] = Done()
     ranges.stage.rest()
-    assert ranges.sent(Verdict)[-1] == Verdict(A, NAME, S, C, False)
-    assert [each.keys for each in ranges.sent(Settle)] == [(Z,), (A,)]
+    assert ranges.sent(Settle)[-2:] == [Settle((Z,), NAME, (C,), S), Settle((A,), NAME, (C,), S)]
+    assert not ranges.sent(Verdict)
+
+
+def test_what_is_decided_meanwhile_is_settled_together():
+    ranges = Ranges(**intents(), Settle=None)
+    many = module.SETTLERS_MAX + 3
+    for place in range(many):
+        name = bytes([place]) * 16
+        assert ranges.commit(name=name) == Committed(C)
+    ranges.replies["Settle"] = Done()
+    ranges.stage.rest()
+    together = [each for each in ranges.sent(Settle) if len(each.keys) == 3]
+    assert [each.keys for each in together] == [(Z,) * 3, (A,) * 3]
+    assert together[0].ids == b"".join(bytes([place]) * 16 for place in range(many - 3, many))
+
+
+@pytest.mark.parametrize("refusal", [TooOld(0), StaleSpan((whole(1, end=b"\x10m"), whole(2, b"\x10m", span=2)))])
+def test_one_that_is_refused_does_not_keep_others_from_being_settled(refusal):
+    ranges = Ranges(**intents(), Settle=None)
+    many = module.SETTLERS_MAX + 2
+    for place in range(many):
+        ranges.commit(name=bytes([place]) * 16, start=S - place)
+    ranges.replies["Settle"] = lambda send: refusal if len(send.message.keys) > 1 else Done()
+    ranges.stage.rest()
+    alone = {(each.keys[0], each.ids) for each in ranges.sent(Settle) if len(each.keys) == 1}
+    assert alone == {(key, bytes([place]) * 16) for key in (A, Z) for place in range(many)}
 
 
 def test_c4_at_its_start_an_attempt_is_implicit_wherever_it_read():
@@ -155,7 +180,7 @@ def test_c6_an_older_one_in_the_way_makes_it_give_up_a_younger_one_does_not():
     ranges = Ranges(PrewriteA=Prewritten((S,)), PrewriteZ=locked_by(S - 1))
     assert ranges.commit() == IsAborted()
     ranges.stage.rest()
-    assert all(each.commit == 0 for each in ranges.sent(Settle))
+    assert {each.commits for each in ranges.sent(Settle)} == {(0,)}
     ranges = Ranges(PrewriteA=Prewritten((S,)), PrewriteZ=[locked_by(S + 1), Prewritten((C,))])
     assert ranges.commit() == Committed(C)
 
@@ -187,13 +212,6 @@ def test_f3_what_is_for_ever_is_told_at_once_and_cleared_behind(refusal):
 def test_f3_giving_up_believes_only_the_verdict(reply, told, silent):
     ranges = Ranges(PrewriteA=Prewritten((S,)), PrewriteZ=silent, Verdict0=reply)
     assert ranges.commit(seconds=2.0) == told
-
-
-def test_f3_who_has_all_answers_writes_no_verdict_aborted():
-    ranges = Ranges(**intents(), VerdictC=None)
-    assert ranges.commit() == Committed(C)
-    ranges.stage.rest()
-    assert {each.commit for each in ranges.sent(Verdict)} == {C}
 
 
 def test_a_split_on_the_way_cuts_the_message_in_two():

@@ -12,7 +12,7 @@ from txn.endings import Bar, Settle, Verdict
 from txn.errors import Aborted
 from txn.queries import Attempt, Fate
 from txn.replies import AttemptIs, Barred, BarRefused, FateIs, TooOld, VerdictIs
-from txn.settling import REST_SECONDS, Settling
+from txn.settling import REST_SECONDS, Decided, Settling
 
 S, C = 20 << 16, 25 << 16
 P, K, Z = b"\x10a", b"\x10k", b"\x10z"
@@ -39,7 +39,7 @@ def kinds(stage: Played) -> list[type]:
 def test_x1_a_verdict_settles_the_intent(commit):
     stage = Played(scripted(FateIs(commit, None), Done()))
     stage.run(Settling(stage.router).settle(MET))
-    assert stage.messages()[-1] == Settle((K,), NAME, S, commit)
+    assert stage.messages()[-1] == Settle((K,), NAME, (commit,), S)
 
 
 def test_x2_what_is_all_there_is_committed_at_the_largest_by_the_verdict():
@@ -136,18 +136,18 @@ def test_a_try_that_settles_nothing_takes_time_lest_who_waits_spins(replies):
 
 def test_x4_the_primary_is_settled_last_and_only_after_all_others():
     stage = Played(scripted(Done(), Done(), Done()), whole(1, end=b"\x10j"), whole(2, b"\x10j"))
-    keys = (P, b"\x10b", K, Z)
-    assert stage.run(Settling(stage.router).settle_all(keys, NAME, S, C))
+    attempt = Decided((P, b"\x10b", K, Z), NAME, S, C)
+    assert not stage.run(Settling(stage.router).settle_all([attempt]))
     assert [each.keys for each in stage.messages()] == [(b"\x10b",), (K, Z), (P,)]
     stage = Played(scripted(Done(), TooOld(0)), whole(1, end=b"\x10j"), whole(2, b"\x10j"))
-    assert not stage.run(Settling(stage.router).settle_all(keys, NAME, S, C))
+    assert stage.run(Settling(stage.router).settle_all([attempt])) == [attempt]
     assert (P,) not in [each.keys for each in stage.messages()]
 
 
 def test_keys_parted_by_a_split_are_settled_on_both_sides():
     sides = (whole(1, end=b"\x10j", span=2), whole(2, b"\x10j", span=2))
     stage = Played(scripted(StaleSpan(sides), Done(), Done(), Done()))
-    assert stage.run(Settling(stage.router).settle_all((P, b"\x10b", K), NAME, S, C))
+    assert not stage.run(Settling(stage.router).settle_all([Decided((P, b"\x10b", K), NAME, S, C)]))
     assert [each.keys for each in stage.messages()] == [(b"\x10b", K), (b"\x10b",), (K,), (P,)]
 
 

@@ -86,7 +86,7 @@ def open(
     from txn.config import keep
 
     place = Place(path, listen, advertise, join, (), tls_dir, insecure, keep(retention_seconds))
-    nearest = _nearest(reads)
+    nearest = is_nearest(reads)
     return Opening(lambda: open_blocking(place, nearest), lambda: open_trio(place, nearest))
 
 
@@ -102,13 +102,14 @@ def connect(
     """
     from argosy.remote import connect_blocking, connect_trio
 
-    nearest = _nearest(reads)
+    nearest = is_nearest(reads)
     return Opening(
         lambda: connect_blocking(addresses, tls_dir, nearest), lambda: connect_trio(addresses, tls_dir, nearest)
     )
 
 
-def _nearest(reads: str) -> bool:
+def is_nearest(reads: str) -> bool:
+    """Is it the nearest replica that answers? Raises ValueError for what says neither."""
     if reads not in get_args(Reads):
         raise ValueError(f"reads are answered by the 'leader' or by the 'nearest' replica, not by {reads!r}")
     return reads == "nearest"

@@ -40,7 +40,8 @@ from txn.transaction import Transaction
 class Executable:
     """A prepared statement: of a write, `make` makes the operator of its source, and `writing` takes its rows.
 
-    `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them.
+    `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them. `kinds` are
+    those of a query's columns.
     """
 
     prepared: plan.Prepared
@@ -48,6 +49,7 @@ class Executable:
     answers: tuple[Answer, ...] = ()
     writing: Writing | None = None
     many: Callable[[Givens], Rows] | None = None
+    kinds: tuple[Kind, ...] = ()
 
     def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Operator]:
         """The operator for these parameters, when all subqueries are answered that need nothing from outside."""
@@ -70,7 +72,8 @@ def executable(prepared: plan.Prepared) -> Executable:
     answers = tuple(Answer(each.form, each.place, maker(each.query)) for each in prepared.answers)
     if prepared.writes:
         return Executable(prepared, maker(prepared.root.source), answers, Writing(prepared.root))
-    return Executable(prepared, maker(prepared.root), answers)
+    kinds = tuple(Kind(each.type, each.nullable) for each in prepared.root.fields)
+    return Executable(prepared, maker(prepared.root), answers, kinds=kinds)
 
 
 def executable_for_many(prepared: plan.Prepared) -> Executable:

@@ -29,7 +29,7 @@ class Named:
             if missing:
                 raise SqlError("22023", f"no value for :{missing[0]}")
             return [given[name] for name in self.places]
-        if isinstance(given, Mapping | str | bytes):
+        if type(given) is not tuple and (isinstance(given, str | bytes) or not isinstance(given, Sequence)):
             raise SqlError("22023", "parameters are a sequence of values")
         if len(given) != self.count:
             raise SqlError("22023", f"{len(given)} values for {self.count} parameters")

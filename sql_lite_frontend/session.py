@@ -27,7 +27,7 @@ from sql_lite_frontend.parameters import Given, Named, named_in
 from sql_lite_frontend.parse import parse
 from sql_lite_frontend.schema import Schema, Schemas, all_tables
 from sql_lite_frontend.sources import Ready
-from sql_lite_frontend.types import Kind
+from sql_lite_frontend.types import Kind, Type
 from sql_lite_frontend.values import TYPES, check_parameter
 from sql_lite_frontend.writes import Writing
 from txn.database import Database
@@ -35,6 +35,7 @@ from txn.errors import Aborted, ArgosyError, BadInput, OutcomeUnknown, Unavailab
 from txn.transaction import Transaction
 
 T = TypeVar("T")
+TEXT = Kind(Type.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,21 @@ class Engine:
 
 
 class Result:
-    """What a statement gave: `columns` and rows, or of a write their `count`.
+    """What a statement gave: `columns`, their `kinds` and rows, or of a write their `count`.
 
     1. Rows come in batches, as they are asked for, all from the snapshot of the statement.
     """
 
     def __init__(
-        self, columns: tuple[str, ...], count: int = -1, first: Rows | None = None, source: Operator | None = None
+        self,
+        columns: tuple[str, ...],
+        count: int = -1,
+        first: Rows | None = None,
+        source: Operator | None = None,
+        kinds: tuple[Kind, ...] = (),
     ) -> None:
         self.columns = columns
+        self.kinds = kinds
         self.count = count
         self._first = first
         self._source = source
@@ -145,6 +152,12 @@ class Session:
             raise error.locate(text) from None
         return _told(self._carried(lambda transaction: self._many(parsed, some, transaction)), text)
 
+    def enter(self) -> None:
+        """Begin a transaction, which reads the snapshot of its first read. Raises 25001."""
+        if self.transaction is not None:
+            raise SqlError("25001", "a transaction is open already", hint="COMMIT or ROLLBACK first")
+        self.transaction = self._engine.database.begin()
+
     def _run(self, parsed: Parsed, given: tuple[Any, ...]) -> Flow[Result]:
         statement = parsed.statement
         if isinstance(statement, tree.Plain) and statement.word != "show tables":
@@ -172,9 +185,8 @@ class Session:
     def _plain(self, word: str) -> Flow[Result]:
         transaction = self.transaction
         if word == "begin":
-            if transaction is not None:
-                raise SqlError("25001", "a transaction is open already", hint="COMMIT or ROLLBACK first")
-            self.transaction = self._engine.database.begin()
+            self.enter()
+            assert self.transaction is not None, "it has just begun"
             yield from self.transaction.begin()
             return Result(())
         if transaction is None:
@@ -207,7 +219,7 @@ class Session:
         match parsed.statement:
             case tree.Plain():
                 tables = yield from all_tables(transaction)
-                return Result(("table",), first=[(each.name,) for each in tables])
+                return Result(("table",), first=[(each.name,) for each in tables], kinds=(TEXT,))
             case tree.CreateTable() as statement:
                 yield from create_table(statement, schema, transaction, self._engine.chance)
                 return Result(())
@@ -225,7 +237,7 @@ class Session:
                 return Result(())
             case tree.Explain(statement):
                 prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
-                return Result(("plan",), first=[(line,) for line in explained(prepared)])
+                return Result(("plan",), first=[(line,) for line in explained(prepared)], kinds=(TEXT,))
         return (yield from self._execute(parsed, given, schema, transaction))
 
     def _execute(
@@ -241,7 +253,8 @@ class Session:
             count = yield from found.writing.carry_out(source, transaction)
             return Result((), count)
         rows = yield from source.next()
-        return Result(found.prepared.columns, first=rows, source=None if rows is None or source.over else source)
+        left = None if rows is None or source.over else source
+        return Result(found.prepared.columns, first=rows, source=left, kinds=found.kinds)
 
     def _many(self, parsed: Parsed, some: Sequence[Portion], transaction: Transaction) -> Flow[int]:
         """A write for all rows of parameters. What an INSERT lists is one list of rows."""

@@ -40,7 +40,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "selectors": ("node/link.py", "node/sockets.py", "bench/*"),
     "ssl": ("node/tls.py",),
     # threads and processes
-    "threading": ("node/journal.py", "node/drivers/*", "argosy/remote.py", SHELL, "bench/*"),
+    "threading": (
+        "node/journal.py",
+        "node/drivers/*",
+        "argosy/remote.py",
+        "argosy/dbapi/connection.py",
+        SHELL,
+        "bench/*",
+    ),
     "queue": ("node/journal.py", "node/drivers/*", "argosy/testing/real_journal.py"),
     "multiprocessing": (),
     "concurrent": (),
@@ -54,6 +61,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "sql_lite_frontend/values.py",
         "sql_lite_frontend/times.py",
         "sql_lite_frontend/keys.py",
+        "argosy/dbapi/values.py",
         SHELL,
     ),
     "random": ("argosy/local.py", "argosy/embedded.py", "argosy/remote.py", "argosy/testing/*", "bench/*"),

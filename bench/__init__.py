@@ -7,7 +7,7 @@
     python -m bench scale                                         1, 3, 5, 7, 9 nodes: does a request cost more?
     python -m bench events                                        latency while the cluster changes
     python -m bench suite                                         all of it in ten minutes, and one report to read
-    python -m bench embedded | idle | failover                    see `python -m bench --help`
+    python -m bench embedded | sql | idle | failover              see `python -m bench --help`
     python -m bench check --workload bank --kill                  do clients see what they were promised?
     python -m bench compare old.json new.json --fail              what changed beyond noise?
     python -m bench.demo                                          the story told in one terminal

@@ -20,7 +20,7 @@ from bench.figures import Row
 
 INTERRUPTED = 130
 NODES_MAX = 9
-PART_NAMES = ("kv", "bank", "ycsb", "scale", "events", "embedded", "failover", "idle")
+PART_NAMES = ("kv", "bank", "ycsb", "scale", "events", "embedded", "sql", "failover", "idle")
 Command = TypeVar("Command", bound=Callable[..., Any])
 Measure = Callable[[Callable[[str], None]], Iterable[Row]]
 
@@ -193,6 +193,22 @@ def kv(as_json: bool, peer: str | None, operation: str, mixes: tuple[str, ...], 
 def embedded(seconds: float, runs: int, seed: int, as_json: bool) -> None:
     """One node in this process beside sqlite3 and bare LMDB on files: point gets and durable puts, in turns."""
     from bench.embedded import run
+
+    measured(as_json, lambda tell: run(seconds, runs, seed, tell))
+
+
+@main.command(short_help="SQL in this process through argosy.dbapi, beside SQLite.")
+@click.option("--seconds", default=1.0, help="Length of each run.")
+@click.option("--runs", default=3, type=click.IntRange(1), help="Runs of each store, in turns.")
+@seed_option
+@json_option
+def sql(seconds: float, runs: int, seed: int, as_json: bool) -> None:
+    """SQL through the driver on a node in this process, beside sqlite3 on a file, in turns.
+
+    A SELECT and an UPDATE by primary key, a join of ten rows, an aggregate over 100,000 rows, and rows loaded by
+    executemany. sqlite3 runs in WAL mode with synchronous=FULL; every row that is read is verified.
+    """
+    from bench.sql import run
 
     measured(as_json, lambda tell: run(seconds, runs, seed, tell))
 

@@ -26,6 +26,7 @@ from bench.report import Tell
 KEYS = 10_000
 BURST = 64  # operations between two looks at the clock
 MAP_BYTES = 1 << 30
+ROUND_FROM = 100  # operations a second; below, parts of one matter
 VALUE = b"v" * 100
 
 
@@ -152,14 +153,19 @@ def run(seconds: float, runs: int, seed: int, tell: Tell) -> list[Row]:
                 for name, store in stores.items():
                     tell(f"embedded: {operation}, run {number + 1} of {runs}: {name}")
                     rates[name].append(rate(getattr(store, operation), seconds, seed))
-            ours, *theirs = (_row(name, operation, found) for name, found in rates.items())
+            shape = {"keys": KEYS}
+            ours, *theirs = (row(name, f"embedded-{operation}", shape, found) for name, found in rates.items())
             rows += [ours, *theirs, *(ratios(ours, other) for other in theirs)]
     return rows
 
 
-def _row(name: str, operation: str, rates: list[float]) -> Row:
-    middle = median(rates)
-    single = {"per_second": [round(each) for each in rates]}
-    row = {"peer": name, "operation": f"embedded-{operation}", "shape": {"keys": KEYS}, "per_second": round(middle)}
-    row |= {"per_second_min": round(min(rates)), "per_second_max": round(max(rates))}
-    return row | {"us": round(1e6 / middle, 1), "runs": single}
+def row(name: str, operation: str, shape: Row, rates: list[float]) -> Row:
+    """What one store did, each of the rates in a run of its own."""
+    middle, rounded = _rounded(median(rates)), list(map(_rounded, rates))
+    found = {"peer": name, "operation": operation, "shape": shape, "per_second": middle}
+    found |= {"per_second_min": min(rounded), "per_second_max": max(rounded)}
+    return found | {"us": round(1e6 / middle, 1), "runs": {"per_second": rounded}}
+
+
+def _rounded(rate: float) -> float:
+    return round(rate) if rate >= ROUND_FROM else round(rate, 2)

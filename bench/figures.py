@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 Row = dict[str, Any]
+SMALL = 0.1  # of a ratio: below, a hundredth is too coarse
 COMPARED = ("per_second", "p50_us", "p99_us", "cpu_us_per_request_all")  # of each run, and between peers
 
 
@@ -109,9 +110,14 @@ def ratios(ours: Row, theirs: Row) -> Row:
     }
     pairs = {name: values for name, values in pairs.items() if values}
     row = {"ratio": f"{ours['peer']}/{theirs['peer']}", "operation": ours["operation"], "shape": ours["shape"]}
-    row |= {name: round(median(values), 2) for name, values in pairs.items()}
+    row |= {name: _short(median(values)) for name, values in pairs.items()}
     row |= {"per_second_min": min(pairs["per_second"]), "per_second_max": max(pairs["per_second"])}
     return row | {"runs": pairs}
+
+
+def _short(ratio: float) -> float:
+    """Two digits that matter, or two behind the point."""
+    return round(ratio, 2 if ratio >= SMALL else 3)
 
 
 def identity(row: Row) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import bank, embedded, events, failover, idle, kv, peers, scale, ycsb
+from bench import bank, embedded, events, failover, idle, kv, peers, scale, sql, ycsb
 from bench.figures import Row
 from bench.report import Tell
 
@@ -88,6 +88,10 @@ def _events(seed: int, tell: Tell) -> Rows:
 
 def _embedded(seed: int, tell: Tell) -> Rows:
     yield from embedded.run(0.5, RUNS, seed, tell)
+
+
+def _sql(seed: int, tell: Tell) -> Rows:
+    yield from sql.run(0.5, RUNS, seed, tell)
 
 
 def _failover(seed: int, tell: Tell) -> Rows:
@@ -224,6 +228,29 @@ PARTS: tuple[Part, ...] = (
         15.0,
         _embedded,
         "embedded",
+    ),
+    Part(
+        "sql",
+        "SQL inside one process, beside SQLite",
+        (
+            "One node in the program's own process, asked through the driver for Python programs, argosy.dbapi; beside "
+            "it the driver sqlite3 on a file (WAL, synchronous=FULL), by the same lines with the same tables, rows and "
+            "parameters, in turns. Each statement is a transaction of its own, but a load of 10,000 rows by "
+            "executemany, which is one. Every row that is read is verified, and at the end all that was written.",
+            "select: a row of 10,000 by its primary key. update: one column of such a row, on disk before it returns. "
+            "join: ten rows, each with one of another table by that one's primary key. aggregate: count and sum over "
+            "half of 100,000 rows, by a comparison. load: rows a second. SQLite is written in C and works "
+            "on pages in memory; here each row passes through Python, and each statement through transactions that "
+            "could span a cluster.",
+        ),
+        WHO | THROUGHPUT | {"us": "µs each"},
+        30.0,
+        _sql,
+        "embedded",
+        goals=(
+            Goal("sql-select", "per_second", 0.1, "SELECTs of a row by its primary key, of sqlite3's"),
+            Goal("sql-aggregate", "per_second", 0.02, "aggregates over 100,000 rows, of sqlite3's"),
+        ),
     ),
     Part(
         "failover",

@@ -119,13 +119,16 @@ def beside(rows: Sequence[Row]) -> Figure:
     return figure
 
 
+EMBEDDED = {"embedded-get": "point gets", "embedded-put": "durable puts", "sql-load": "load (rows)"}
+
+
 def embedded(rows: Sequence[Row]) -> Figure:
     """Operations a second of each store, on a logarithmic axis."""
     figure, (axes,) = _figure(1, 3.6)
     groups, series = _by_peer(rows)
     axes.set_yscale("log")
-    names = [row["operation"].removeprefix("embedded-") for row in rows if row.get("peer") == "argosy"]
-    _bars(axes, ["point gets" if each == "get" else "durable puts" for each in names], series, "per_second")
+    names = [row["operation"] for row in rows if row.get("peer") == "argosy"]
+    _bars(axes, [EMBEDDED.get(each, each.removeprefix("sql-")) for each in names], series, "per_second")
     _label(axes, "Operations a second, one thread; logarithmic (more is better)")
     axes.set_ylim(bottom=min(row["per_second_min"] for row in rows if "peer" in row) / 3)
     _plain_numbers(axes)

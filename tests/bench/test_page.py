@@ -19,6 +19,7 @@ from bench.embedded import STORES
 from bench.figures import Run, ratios, summary
 from bench.parts import PARTS, Part
 from bench.scale import ratio
+from bench.sql import BURSTS, CONNECTS
 from bench.suite import Suite
 from bench.timeline import Event
 from bench.workloads.ycsb import MIXES
@@ -66,6 +67,9 @@ def canned() -> list[dict]:
         shape = {"keys": 10}
         stores = [summary(name, f"embedded-{operation}", shape, runs()) for name in STORES]
         part("embedded", *stores, *(ratios(stores[0], each) for each in stores[1:]))
+    for operation in BURSTS:
+        ours, theirs = (summary(name, f"sql-{operation}", {"rows": 10}, runs()) for name in CONNECTS)
+        part("sql", ours, theirs, ratios(ours, theirs))
     part("idle", {"peer": "argosy", "operation": "idle", "shape": {"ranges": 300}, "cpu_share_per_node": [0.01, 0.02]})
     return [
         about("suite", {"seed": 1}),
@@ -85,14 +89,14 @@ def test_the_report_is_well_formed_and_stands_alone(written):
     tree = ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
     assert [each.text for each in tree.iter("h1")] == ["Argosy, measured"]
     sources = [each.get("src") for each in tree.iter("img")]
-    assert len(sources) == 6
+    assert len(sources) == 7
     assert all(base64.b64decode(each.partition("base64,")[2]).startswith(b"\x89PNG") for each in sources)
     assert not re.search(r"""(?:href|src)=["'](?!data:)|url\(|@import|<script|<link|https?://""", text)
 
 
 def test_pictures_stand_beside_it_too(written):
     found = sorted(each.stem for each in written.parent.glob("*.png"))
-    assert found == ["bank", "embedded", "events", "kv", "scale", "ycsb"]
+    assert found == ["bank", "embedded", "events", "kv", "scale", "sql", "ycsb"]
 
 
 def test_the_report_says_what_a_reader_must_know(written):

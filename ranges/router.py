@@ -143,6 +143,8 @@ class Router:
             self.directory.lead(group, others[int(self.chance() * len(others))] if others else 0)
         elif type(reply) is NotLeader:
             self.directory.lead(group, reply.node if reply.node != node else 0)
+        elif type(reply) is StaleSpan:
+            self.directory.learn(reply.descriptors)
 
     # -- ranges ----------------------------------------------------------------------------------------------------
 

@@ -143,7 +143,8 @@ class Database:
 
     def begin(self, age: int = 0) -> Transaction:
         """A transaction; `age` is that of the attempt before it, if this one tries again."""
-        return Transaction(self.router, self._committing, self.space, self.seconds, age, call=self._call)
+        call = self._call_near if self._nearest else None
+        return Transaction(self.router, self._committing, self.space, self.seconds, age, call=call)
 
     def snapshot(self, at: int | None = None, staleness: float = 0.0) -> Flow[Transaction]:
         """What only reads, as of a time, wherever a replica is near (txn/nearest.py).

@@ -43,9 +43,10 @@ class Read(Query, Keyed):
     at: int
 
     def __post_init__(self) -> None:
-        if len(self.keys) == 1 and is_key(self.keys[0]) and self.at >= 0:
+        keys = self.keys
+        if self.at >= 0 and 0 < len(keys) < 3 and is_key(keys[0]) and is_key(keys[-1]):
             return  # every get passes here
-        require(are_keys(self.keys) and len(self.keys) <= READ_KEYS_MAX, f"a read has at most {READ_KEYS_MAX} keys")
+        require(are_keys(keys) and 0 < len(keys) <= READ_KEYS_MAX, f"a read has 1 to {READ_KEYS_MAX} keys")
         require(is_number(self.at), "a read's time is a timestamp")
 
     @property
@@ -55,9 +56,7 @@ class Read(Query, Keyed):
 
     def within(self, start: bytes, end: bytes) -> bool:
         """Are all of its keys here?"""
-        if len(self.keys) == 1:  # in the open: every get passes here
-            return start <= self.keys[0] < end
-        return all(start <= key < end for key in self.keys)
+        return start <= min(self.keys) and max(self.keys) < end
 
     def reach(self) -> tuple[bytes, bytes]:
         """From its first key to its last."""

@@ -11,10 +11,10 @@ from typing import Any, Protocol, cast
 
 from sortedcontainers import SortedDict
 
-from node.flow import Flow, Gather
+from node.flow import Flow, Gather, Send
 from ranges.config import KEY_BYTES_MAX, READ_KEYS_MAX, VALUE_BYTES_MAX
 from ranges.directory import just_below
-from ranges.router import MOVED, Call, Router
+from ranges.router import MOVED, TRY_SECONDS, Call, Router
 from txn.committing import Committing, Load, join_spans
 from txn.config import DEADLINE_SECONDS, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX
 from txn.errors import TOO_OLD, Aborted, BadInput, BadType, Unavailable
@@ -22,6 +22,7 @@ from txn.queries import Read, Scan
 from txn.replies import BelowSafe, Rows, Values
 
 Row = tuple[bytes, bytes]
+NOTHING: Mapping[bytes, bytes | None] = {}  # of those that have written nothing yet: most only read
 
 
 class Calling(Protocol):
@@ -88,6 +89,7 @@ class Transaction:
     3. V holds keys whether present or absent, and of scans only what was covered. Own writes are not in V.
     4. `timestamp` is where it stands: S, and C once it has committed.
     5. With `at` it reads as of that time, and neither writes nor remembers what it read.
+    6. `ahead` holds values at S that were asked for along with others and not wanted yet; own writes stand over them.
     """
 
     def __init__(
@@ -105,14 +107,16 @@ class Transaction:
         self.timestamp = at
         self.over = False
         self._call = call or router.call
+        self._asks_leaders = call is None
         self._reads_only = at > 0
         self._router = router
         self._committing = committing
         self._space = space
         self._seconds = seconds
-        self._writes: Any = SortedDict()
+        self._writes: Any = NOTHING
         self._bytes = 0
         self._reads: dict[bytes, None] = {}
+        self._ahead: dict[bytes, bytes | None] = {}
         self._spans: list[tuple[bytes, bytes]] = []
 
     # -- writes ------------------------------------------------------------------------------------------------------
@@ -128,7 +132,7 @@ class Transaction:
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write all these values and remove the keys that have none, at the commit. Raises BadInput for all or none."""
-        key_of, writes = self._space.key, self._writes
+        key_of, writes = self._space.key, self._written()
         own = {key_of(key): value for key, value in changes.items()}
         size = 0
         for value in own.values():
@@ -153,12 +157,18 @@ class Transaction:
         self._writes, self._bytes = SortedDict(before.writes), before.bytes
 
     def _write(self, key: bytes, value: bytes | None) -> None:
-        writes = self._writes
+        writes = self._written()
         if key in writes:
             self._grow(0, len(value or b"") - len(writes[key] or b""))
         else:
             self._grow(1, len(key) + len(value or b""))
         writes[key] = value
+
+    def _written(self) -> Any:
+        """What is to be written, to be added to."""
+        if self._writes is NOTHING:
+            self._writes = SortedDict()
+        return self._writes
 
     def _grow(self, keys: int, size: int) -> None:
         """So many more keys and bytes are to be written. Raises BadInput."""
@@ -177,14 +187,40 @@ class Transaction:
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
-    def get(self, key: bytes) -> Flow[bytes | None]:
-        """The value, or None. Raises Aborted (the snapshot is gone) or Unavailable."""
+    def get(self, key: bytes, ahead: bytes | None = None) -> Flow[bytes | None]:
+        """The value, or None. Raises Aborted (the snapshot is gone) or Unavailable.
+
+        `ahead` is a key that is likely to be wanted next: if it lies in the same range, its value comes along.
+        """
         self._require_open()
         own = self._space.key(key)
         if own in self._writes:
             value: bytes | None = self._writes[own]
             return value
+        if own in self._ahead:
+            return self._ahead.pop(own)
+        router = self._router
+        found = router.directory.find(own) if self._asks_leaders else None
+        node = None if found is None else router.directory.leaders.get(found.group)
+        if found is not None and node is not None:  # one Send, no further layer: most gets need no more
+            at, keys = self.S, [own]
+            if ahead is not None and found.start <= (other := self._space.key(ahead)) < found.end:
+                keys.append(other)
+            reply = yield Send(node, found.group, found.span_version, Read(tuple(keys), at), TRY_SECONDS)
+            if type(reply) is Values and self._stands(reply.at):
+                return self._take(keys, reply.values)
+            if at and type(reply) is BelowSafe:
+                raise Aborted(TOO_OLD)
+            router.note(found, node, reply)
         values = yield from self._read((own,))
+        return values[0]
+
+    def _take(self, keys: list[bytes], values: tuple[bytes | None, ...]) -> bytes | None:
+        """The first value; the others have come ahead. The keys enter V."""
+        for key, value in zip(keys[1:], values[1:], strict=True):
+            self._ahead[key] = value
+        if not self._reads_only:
+            self._reads.update(dict.fromkeys(keys))
         return values[0]
 
     def get_many(self, keys: Iterable[bytes]) -> Flow[list[bytes | None]]:
@@ -261,14 +297,15 @@ class Transaction:
             tick = yield from self._router.ticks(1, self._seconds)
             if tick is None:
                 raise Unavailable("nobody gave a timestamp in time")
-            self._stand(tick)
+            self._stands(tick)
 
-    def _stand(self, at: int) -> None:
-        """S is there: the first one counts."""
+    def _stands(self, at: int) -> bool:
+        """Was this read at S? The first read decides which that is."""
         if not self.S:
             self.S = self.timestamp = at
             self.age = self.age or at
         self._router.hear(at)
+        return at == self.S
 
     def _read(self, keys: tuple[bytes, ...]) -> Flow[tuple[bytes | None, ...]]:
         """Keys of one range, as far as is known; they enter V."""
@@ -301,8 +338,7 @@ class Transaction:
             elif not isinstance(reply, Values | Rows):
                 raise Unavailable("no leader of the range answered a read in time")
             else:
-                self._stand(reply.at)
-                if reply.at == self.S:
+                if self._stands(reply.at):
                     return reply
 
     # -- the end -----------------------------------------------------------------------------------------------------

@@ -243,6 +243,7 @@ def test_messages_survive_the_wire(message: Any) -> None:
     ("make", "fields"),
     [
         (Read, ((), -1)),
+        (Read, ((), 1)),
         (Read, ((b"",), 1)),
         (Read, ((key("a"),) * (config.READ_KEYS_MAX + 1), 1)),
         (Read, ({key("a"): 1}, 1)),

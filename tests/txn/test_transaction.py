@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.flow import Gather
+from node.messages import NoGroup, NotLeader
 from ranges.keys import USER
 from ranges.messages import StaleSpan
 from tests.ranges.played import Played, scripted, whole
@@ -38,8 +39,10 @@ def test_the_first_read_makes_the_snapshot_and_the_next_ones_stand_in_it():
     assert (transaction.S, transaction.age) == (S, S)
 
 
-def test_two_first_reads_at_once_see_one_snapshot():
+@pytest.mark.parametrize("leader", [0, 2])
+def test_two_first_reads_at_once_see_one_snapshot(leader):
     stage, transaction = begun(Values(S, (b"1",)), Values(S + (1 << 16), (b"later",)), Values(S, (b"2",)))
+    stage.directory.lead(1, leader)
 
     def both():
         return (yield Gather((transaction.get(b"a"), transaction.get(b"b"))))
@@ -110,9 +113,12 @@ def test_a_blind_transaction_fetches_its_start_at_the_commit():
     assert written(stage).S == written(stage).age == written(stage).A == 10 << 16
 
 
-def test_a_snapshot_that_is_gone_aborts():
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_snapshot_that_is_gone_aborts(forgets):
     stage, transaction = begun(Values(S, (b"1",)), BelowSafe(S + 1))
     stage.run(transaction.get(b"a"))
+    if forgets:
+        stage.directory.lead(1, 0)
     with pytest.raises(Aborted, match="older"):
         stage.run(transaction.get(b"b"))
 
@@ -121,6 +127,53 @@ def test_a_read_that_nobody_answers_is_unavailable():
     stage, transaction = begun(*[None] * 30)
     with pytest.raises(Unavailable):
         stage.run(transaction.get(b"a"))
+
+
+@pytest.mark.parametrize("refusal", [None, NotLeader(1, 3), NoGroup(1), StaleSpan((whole(span=2),))])
+def test_a_get_whose_known_leader_does_not_answer_goes_elsewhere(refusal):
+    stage, transaction = begun(refusal, Values(S, (b"1",)), Committed(S))
+    stage.directory.lead(1, 2)
+    assert stage.run(transaction.get(b"a")) == b"1"
+    first, second = (each for each in stage.sent if type(each.message) is Read)
+    assert (first.node, second.message) == (2, Read((b"\x10a",), 0))
+    assert second.span == 2 if type(refusal) is StaleSpan else second.node != 2
+    transaction.put(b"a", b"2")
+    stage.run(transaction.commit())
+    assert written(stage).reads == (b"\x10a",)
+
+
+def test_a_key_that_is_likely_next_comes_along():
+    stage, transaction = begun(Values(S, (b"1", None)), Values(S, (b"again",)), Committed(S))
+    stage.directory.lead(1, 2)
+    assert stage.run(transaction.get(b"b", ahead=b"a")) == b"1"
+    assert stage.run(transaction.get(b"a")) is None
+    assert [(each.keys, each.at) for each in stage.messages()] == [((b"\x10b", b"\x10a"), 0)]
+    assert stage.run(transaction.get(b"a")) == b"again", "it came once"
+    transaction.put(b"w", b"")
+    stage.run(transaction.commit())
+    assert written(stage).reads == (b"\x10a", b"\x10b")
+
+
+def test_own_writes_stand_over_what_came_along():
+    stage, transaction = begun(Values(S, (b"1", b"old")), Committed(S))
+    stage.directory.lead(1, 2)
+    stage.run(transaction.get(b"b", ahead=b"a"))
+    transaction.put(b"a", b"mine")
+    assert stage.run(transaction.get(b"a")) == b"mine"
+    transaction.delete(b"a")
+    assert stage.run(transaction.get(b"a")) is None
+    stage.run(transaction.commit())
+    assert written(stage).reads == (b"\x10a", b"\x10b"), "what came along was read"
+
+
+def test_a_key_of_another_range_does_not_come_along():
+    stage = Played(scripted(*[Values(S, (b"1",))] * 2), whole(1, end=b"\x10c"), whole(2, b"\x10c"))
+    transaction = Database(stage.router).begin()
+    for group in (1, 2):
+        stage.directory.lead(group, 2)
+    stage.run(transaction.get(b"b", ahead=b"c"))
+    stage.run(transaction.get(b"c", ahead=b"b"))
+    assert [each.keys for each in stage.messages()] == [(b"\x10b",), (b"\x10c",)]
 
 
 def test_keys_that_a_split_has_parted_are_read_from_both_sides():

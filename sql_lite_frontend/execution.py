@@ -12,6 +12,8 @@ from node.flow import Flow
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.answers import Answer, answered, apply_maker
 from sql_lite_frontend.changes import Change
+from sql_lite_frontend.entries import too_long
+from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.expressions import Givens, Rows
 from sql_lite_frontend.groups import group_maker
 from sql_lite_frontend.joins import join_maker
@@ -29,7 +31,7 @@ from sql_lite_frontend.operators import (
 from sql_lite_frontend.planner import planned
 from sql_lite_frontend.queries import make
 from sql_lite_frontend.schema import Schema
-from sql_lite_frontend.sources import listed_for_many, listed_maker, scan_maker
+from sql_lite_frontend.sources import Span, listed_for_many, listed_maker, scan_maker
 from sql_lite_frontend.subqueries import Context, Tables
 from sql_lite_frontend.types import Kind
 from sql_lite_frontend.writes import Writing
@@ -41,7 +43,7 @@ class Executable:
     """A prepared statement: of a write, `make` makes the operator of its source, and `writing` takes its rows.
 
     `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them. `kinds` are
-    those of a query's columns.
+    those of a query's columns. `point`, where all begins with one key of a table or index: its key for parameters.
     """
 
     prepared: plan.Prepared
@@ -50,6 +52,17 @@ class Executable:
     writing: Writing | None = None
     many: Callable[[Givens], Rows] | None = None
     kinds: tuple[Kind, ...] = ()
+    point: Callable[[Sequence[Any]], bytes | None] | None = None
+
+    def first_key(self, given: tuple[Any, ...]) -> bytes | None:
+        """The key that will be read first, if that can be told from the parameters."""
+        if self.point is None:
+            return None
+        try:
+            key = self.point(given)
+        except SqlError:  # whoever carries the plan out tells of it, if it is still the right plan then
+            return None
+        return None if key is None or too_long(key) else key
 
     def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Operator]:
         """The operator for these parameters, when all subqueries are answered that need nothing from outside."""
@@ -70,10 +83,21 @@ def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mappin
 def executable(prepared: plan.Prepared) -> Executable:
     """The plan with its functions."""
     answers = tuple(Answer(each.form, each.place, maker(each.query)) for each in prepared.answers)
+    point = None if prepared.more else _point(prepared.root)
     if prepared.writes:
-        return Executable(prepared, maker(prepared.root.source), answers, Writing(prepared.root))
+        return Executable(prepared, maker(prepared.root.source), answers, Writing(prepared.root), point=point)
     kinds = tuple(Kind(each.type, each.nullable) for each in prepared.root.fields)
-    return Executable(prepared, maker(prepared.root), answers, kinds=kinds)
+    return Executable(prepared, maker(prepared.root), answers, kinds=kinds, point=point)
+
+
+def _point(node: Any) -> Callable[[Sequence[Any]], bytes | None] | None:
+    """What tells the one key that all of a plan begins with, if there is one."""
+    while not isinstance(node, plan.Scan):
+        node = getattr(node, "source", None)
+        if node is None:
+            return None
+    single = node.point and all(len(values) == 1 for values in node.span.equal)
+    return Span(node).key if single else None
 
 
 def executable_for_many(prepared: plan.Prepared) -> Executable:

@@ -137,19 +137,21 @@ class Schema:
 
 
 class Schemas:
-    """The last few versions. A flow holds on to the one that it began with."""
+    """The last few versions. A flow holds on to the one that it began with. `latest` is what was seen last."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes | None, Schema] = OrderedDict()
+        self.latest = Schema()
 
-    def now(self, transaction: Transaction) -> Flow[Schema]:
-        """The schema that this transaction sees."""
-        version = yield from transaction.get(VERSION_KEY)
+    def now(self, transaction: Transaction, ahead: bytes | None = None) -> Flow[Schema]:
+        """The schema that this transaction sees; `ahead` is a key that is likely to be read next."""
+        version = yield from transaction.get(VERSION_KEY, ahead)
         found = self._kept.get(version)
         if found is None:
             found = self._kept[version] = Schema()
             if len(self._kept) > SCHEMAS_KEPT:
                 self._kept.popitem(last=False)
+        self.latest = found
         return found
 
 

@@ -36,6 +36,8 @@ from txn.transaction import Transaction
 
 T = TypeVar("T")
 TEXT = Kind(Type.TEXT)
+PLANNED = tree.Query | tree.Insert | tree.Update | tree.Delete
+READS = tree.Query | tree.Explain | tree.Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,10 @@ class Session:
             given = tuple(map(check_parameter, parsed.named.arrange(parameters)))
         except SqlError as error:
             raise error.locate(text) from None
-        return _told(self._run(parsed, given), text)
+        if isinstance(parsed.statement, tree.Plain) and parsed.statement.word != "show tables":
+            return _told(self._plain(parsed.statement.word), text)
+        writes = not isinstance(parsed.statement, READS)
+        return _told(self._carried(lambda transaction: self._within(parsed, given, transaction), writes), text)
 
     def execute_many(self, text: str, rows: Iterable[Given]) -> Flow[int]:
         """Carry an INSERT, UPDATE or DELETE out for every row of parameters, in one transaction; the number of rows.
@@ -157,13 +162,6 @@ class Session:
         if self.transaction is not None:
             raise SqlError("25001", "a transaction is open already", hint="COMMIT or ROLLBACK first")
         self.transaction = self._engine.database.begin()
-
-    def _run(self, parsed: Parsed, given: tuple[Any, ...]) -> Flow[Result]:
-        statement = parsed.statement
-        if isinstance(statement, tree.Plain) and statement.word != "show tables":
-            return (yield from self._plain(statement.word))
-        writes = not isinstance(statement, tree.Query | tree.Explain | tree.Plain)
-        return (yield from self._carried(lambda transaction: self._within(parsed, given, transaction), writes))
 
     def _carried(self, body: Callable[[Transaction], Flow[T]], writes: bool = True) -> Flow[T]:
         """What a statement does, in the open transaction or one of its own."""
@@ -214,37 +212,14 @@ class Session:
             yield from fill(filling, engine.database, engine.schemas, engine.chance, self.progress)
 
     def _within(self, parsed: Parsed, given: tuple[Any, ...], transaction: Transaction) -> Flow[Result]:
-        """A statement in a transaction."""
-        schema = yield from self._engine.schemas.now(transaction)
-        match parsed.statement:
-            case tree.Plain():
-                tables = yield from all_tables(transaction)
-                return Result(("table",), first=[(each.name,) for each in tables], kinds=(TEXT,))
-            case tree.CreateTable() as statement:
-                yield from create_table(statement, schema, transaction, self._engine.chance)
-                return Result(())
-            case tree.DropTable() as statement:
-                yield from drop_table(statement, schema, transaction, self._engine.chance)
-                self._dropped = True
-                return Result(())
-            case tree.CreateIndex() as statement:
-                alone = self.transaction is None
-                self._filling = yield from create_index(statement, schema, transaction, self._engine.chance, alone)
-                return Result(())
-            case tree.DropIndex() as statement:
-                yield from drop_index(statement, schema, transaction, self._engine.chance)
-                self._dropped = True
-                return Result(())
-            case tree.Explain(statement):
-                prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
-                return Result(("plan",), first=[(line,) for line in explained(prepared)], kinds=(TEXT,))
-        return (yield from self._execute(parsed, given, schema, transaction))
-
-    def _execute(
-        self, parsed: Parsed, given: tuple[Any, ...], schema: Schema, transaction: Transaction
-    ) -> Flow[Result]:
-        name = (parsed.text, tuple(map(type, given)))
-        found: Executable | None = schema.plans.get(name)
+        """A statement in a transaction. The row that it most likely reads first comes along with the version."""
+        name = parsed.text, tuple(map(type, given))
+        found: Executable | None = self._engine.schemas.latest.plans.get(name)
+        ahead = None if found is None else found.first_key(given)
+        schema = yield from self._engine.schemas.now(transaction, ahead)
+        if not isinstance(parsed.statement, PLANNED):
+            return (yield from self._unplanned(parsed, given, schema, transaction))
+        found = schema.plans.get(name)
         if found is None:
             prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, _kinds(given))
             found = schema.keep(name, executable(prepared))
@@ -255,6 +230,30 @@ class Session:
         rows = yield from source.next()
         left = None if rows is None or source.over else source
         return Result(found.prepared.columns, first=rows, source=left, kinds=found.kinds)
+
+    def _unplanned(
+        self, parsed: Parsed, given: tuple[Any, ...], schema: Schema, transaction: Transaction
+    ) -> Flow[Result]:
+        """A statement about the catalog, or about a plan."""
+        match parsed.statement:
+            case tree.CreateTable() as statement:
+                yield from create_table(statement, schema, transaction, self._engine.chance)
+            case tree.DropTable() as statement:
+                yield from drop_table(statement, schema, transaction, self._engine.chance)
+                self._dropped = True
+            case tree.CreateIndex() as statement:
+                alone = self.transaction is None
+                self._filling = yield from create_index(statement, schema, transaction, self._engine.chance, alone)
+            case tree.DropIndex() as statement:
+                yield from drop_index(statement, schema, transaction, self._engine.chance)
+                self._dropped = True
+            case tree.Explain(statement):
+                prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
+                return Result(("plan",), first=[(line,) for line in explained(prepared)], kinds=(TEXT,))
+            case _:
+                tables = yield from all_tables(transaction)
+                return Result(("table",), first=[(each.name,) for each in tables], kinds=(TEXT,))
+        return Result(())
 
     def _many(self, parsed: Parsed, some: Sequence[Portion], transaction: Transaction) -> Flow[int]:
         """A write for all rows of parameters. What an INSERT lists is one list of rows."""
@@ -294,7 +293,7 @@ def _kinds(given: tuple[Any, ...]) -> tuple[Kind, ...]:
 def _prepared(
     statement: Any, named: Named, schema: Schema, transaction: Transaction, kinds: Sequence[Kind]
 ) -> Flow[Any]:
-    if not isinstance(statement, tree.Query | tree.Insert | tree.Update | tree.Delete):
+    if not isinstance(statement, PLANNED):
         raise SqlError("0A000", "only queries, INSERT, UPDATE and DELETE have a plan")
     tables = yield from tables_of(statement, schema, transaction)
     return prepare(statement, tables, kinds, named.places)

@@ -77,7 +77,7 @@ class Connection:
         """End the transaction, if one is open: all of it happens. Raises Aborted, OutcomeUnknown, Unavailable …"""
         self.require_open()
         if self._session.transaction is not None:
-            self._run(lambda: self._session.execute("COMMIT"))
+            self._run(self._session.execute("COMMIT"))
 
     def rollback(self) -> None:
         """End the transaction, if one is open: nothing of it happens. Asks nobody, so nothing goes wrong with it."""
@@ -121,34 +121,40 @@ class Connection:
 
     def carry_out(self, operation: str, parameters: Given) -> Result:
         """One statement."""
-        return self._run(lambda: self._begun(operation, self._session.execute(operation, parameters)))
+        return self._statement(self._session.execute, operation, parameters)
 
     def carry_out_many(self, operation: str, rows: Iterable[Given]) -> int:
         """One statement for many rows of parameters; how many rows it wrote."""
-        return self._run(lambda: self._begun(operation, self._session.execute_many(operation, rows)))
+        return self._statement(self._session.execute_many, operation, rows)
 
     def fetch(self, result: Result) -> list[Row]:
         """The next rows of a result; none at its end."""
         while not result.over:
             rows = result.next_nowait()
             if rows is None:
-                rows = self._run(result.next)
+                rows = self._run(result.next())
             if rows:
                 return rows
         return []
 
-    def _begun(self, operation: str, flow: Flow[T]) -> Flow[T]:
-        """The statement's flow, in a transaction that it begins if that is wanted."""
-        if not self._autocommit and self._session.transaction is None:
-            statement = self._engine.parsed(operation).statement
-            if not (isinstance(statement, tree.Plain) and statement.word in BOUNDS):
-                self._session.enter()
-        return flow
-
-    def _run(self, make: Callable[[], Flow[T]]) -> T:
-        """What the flow gives that is made here. Its errors are ours."""
+    def _statement(self, make: Callable[[str, Any], Flow[T]], operation: str, given: Any) -> T:
+        """What a statement gives, in a transaction that it begins if that is wanted. Its errors are ours."""
         try:
-            return self._runner.run(make())
+            flow = make(operation, given)
+            if not self._autocommit and self._session.transaction is None:
+                self._begin(operation)
+        except SqlError as error:
+            raise translated(error) from error
+        return self._run(flow)
+
+    def _begin(self, operation: str) -> None:
+        statement = self._engine.parsed(operation).statement
+        if not (isinstance(statement, tree.Plain) and statement.word in BOUNDS):
+            self._session.enter()
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            return self._runner.run(flow)
         except (SqlError, NodeError) as error:
             raise translated(error) from error
         except Exception:

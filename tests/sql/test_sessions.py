@@ -7,6 +7,9 @@ import pytest
 
 from sql_lite_frontend import operators, sources
 from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.session import Engine
+from txn import transaction
+from txn.queries import Read
 
 
 def failed(run, text, parameters=()) -> str:
@@ -214,3 +217,62 @@ def test_plans_say_what_is_read(run):
         "limit 3",
         "  sort by count, keep 3",
     ]
+
+
+def noted_reads(monkeypatch):
+    """The numbers of keys of all messages that read keys."""
+    counts = []
+    monkeypatch.setattr(transaction, "Read", lambda keys, at: counts.append(len(keys)) or Read(keys, at))
+    return counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT v FROM t WHERE k = ?", "SELECT v || v FROM t WHERE k = ? ORDER BY v", "UPDATE t SET v = 'c' WHERE k = ?"],
+)
+def test_a_row_by_its_key_comes_along_with_the_catalogs_version(table, monkeypatch, text):
+    table("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    first = table(text, (1,))
+    counts = noted_reads(monkeypatch)
+    assert table(text, (1,)) == first
+    assert counts == [2]
+    table("BEGIN")
+    table(text, (2,))
+    table(text, (-1,))
+    table("COMMIT")
+    assert counts == [2, 2, 2]
+
+
+def test_only_a_single_whole_key_comes_along(run, monkeypatch):
+    run("CREATE TABLE t (a INTEGER, b INTEGER, v TEXT, PRIMARY KEY (a, b))")
+    run("INSERT INTO t VALUES (1, 1, 'a'), (1, 2, 'b')")
+    counts = noted_reads(monkeypatch)
+    for _ in range(2):
+        assert run("SELECT v FROM t WHERE a = ?", (1,)) == [("a",), ("b",)]
+        assert run("SELECT v FROM t WHERE a = ? AND b IN (1, 2)", (1,)) == [("a",), ("b",)]
+    assert counts[-3:] == [1, 1, 2], "the version, the version, two rows"
+
+
+def test_what_came_along_for_an_older_plan_is_not_taken_for_the_row(table):
+    text, other = "SELECT v FROM t WHERE k = ?", table.another()
+    other.engine = Engine(table.engine.database.router)
+    other.session = other.engine.session()
+    table("INSERT INTO t VALUES (1, 'a')")
+    divided = "SELECT v FROM t WHERE k = 1 / ?"
+    assert table(text, (1,)) == table(divided, (1,)) == [("a",)]
+    other("DROP TABLE t")
+    other("CREATE TABLE t (v TEXT, n INTEGER PRIMARY KEY, k INTEGER)")
+    assert table(divided, (0,)) == [], "no row, so nothing is divided"
+    other("INSERT INTO t VALUES ('b', 7, 1)")
+    assert table(text, (1,)) == [("b",)]
+    other("DROP TABLE t")
+    assert failed(table, text, (1,)) == "42P01"
+
+
+def test_a_key_that_cannot_be_told_ahead_fails_in_its_turn(table):
+    table("INSERT INTO t VALUES (1, 'a')")
+    for text in ("SELECT v FROM t WHERE k = 1 / ?", "SELECT v FROM t WHERE k = ? - 1"):
+        assert table(text, (1,)) == [("a",)][: text.count("/")]
+    assert failed(table, "SELECT v FROM t WHERE k = 1 / ?", (0,)) == "22012"
+    table("CREATE TABLE u (k TEXT PRIMARY KEY, v TEXT)")
+    assert [table("SELECT v FROM u WHERE k = ?", (text,)) for text in ("a", "b" * 1_000)] == [[], []]

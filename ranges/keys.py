@@ -2,17 +2,19 @@
 
 Owns the spaces, the order-keeping escape that turns a range key into a head, the tails of a key's rows,
 and the arithmetic of ticks and sub-steps. Does not own what the rows hold (ranges/mvcc.py).
-A range key is one space byte and the user's key. Read next: ranges/mvcc.py.
+How keys look to a person stands here, too. A range key is one space byte and the user's key. Read next: ranges/mvcc.py.
 """
 
 from struct import Struct
 
+from node.terminal import harmless
 from ranges.config import KEY_BYTES_MAX
 
 SYSTEM = b"\x01"
 USER = b"\x10"
 SQL = b"\x20"
 COORDINATION = b"\x30"
+SPACES = {SYSTEM[0]: "system", USER[0]: "", SQL[0]: "sql", COORDINATION[0]: "coordination"}  # for people
 FIRST_KEY = b"\x01"  # the ranges together cover [FIRST_KEY, LAST_KEY)
 LAST_KEY = b"\xff"
 
@@ -76,3 +78,18 @@ def version_commit(tail: bytes) -> int:
 def above(timestamp: int) -> int:
     """One sub-step above, which is below every tick handed out later; 0 where the sub-steps are used up."""
     return 0 if timestamp & SUBSTEP_LAST == SUBSTEP_LAST else timestamp + 1
+
+
+def key_text(key: bytes) -> str:
+    """A user key as text if it is UTF-8, else as 0x…"""
+    try:
+        return harmless(key.decode("utf-8"))
+    except UnicodeDecodeError:
+        return f"0x{key.hex()}"
+
+
+def range_key_text(key: bytes) -> str:
+    """A range key (space byte and user key): user keys as they are, other spaces by name."""
+    space = SPACES.get(key[0], f"0x{key[0]:02x}") if key else ""
+    rest = key_text(key[1:])
+    return f"{space}:{rest}" if space else rest or "·"

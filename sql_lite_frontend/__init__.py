@@ -21,6 +21,7 @@ The life of a statement
      execute             sources.py, operators.py, joins.py, groups.py, answers.py   batches, pulled from above
                          writes.py, entries.py           changes, handed to the transaction when all are known
                          ddl.py, indexes.py              changes of the catalog; an index is built beside other work
+                         explain.py, analysis.py         a plan as text, with what each part did; SHOW: listings.py
     result               session.py                      rows stream; the snapshot is the statement's
 
 Rules of the package
@@ -66,7 +67,7 @@ Left out, and where it goes
 - ALTER TABLE: rows begin with a format (rows.py).
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
-- RETURNING; ON CONFLICT. SHOW RANGES and NODES: the shell's commands tell. EXPLAIN ANALYZE.
+- RETURNING; ON CONFLICT.
 - FULL JOIN; INTERVAL; ORDER BY within an aggregate.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.

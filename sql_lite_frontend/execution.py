@@ -80,14 +80,21 @@ def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mappin
     return plan.Prepared(planned(made.root), made.columns, answers, context.more)
 
 
-def executable(prepared: plan.Prepared) -> Executable:
-    """The plan with its functions."""
-    answers = tuple(Answer(each.form, each.place, maker(each.query)) for each in prepared.answers)
+Watcher = Callable[[Any, Maker], Maker]
+
+
+def _unwatched(_: Any, made: Maker) -> Maker:
+    return made
+
+
+def executable(prepared: plan.Prepared, watch: Watcher = _unwatched) -> Executable:
+    """The plan with its functions; each node's maker is what `watch` makes of it."""
+    answers = tuple(Answer(each.form, each.place, maker(each.query, watch)) for each in prepared.answers)
     point = None if prepared.more else _point(prepared.root)
     if prepared.writes:
-        return Executable(prepared, maker(prepared.root.source), answers, Writing(prepared.root), point=point)
+        return Executable(prepared, maker(prepared.root.source, watch), answers, Writing(prepared.root), point=point)
     kinds = tuple(Kind(each.type, each.nullable) for each in prepared.root.fields)
-    return Executable(prepared, maker(prepared.root), answers, kinds=kinds, point=point)
+    return Executable(prepared, maker(prepared.root, watch), answers, kinds=kinds, point=point)
 
 
 def _point(node: Any) -> Callable[[Sequence[Any]], bytes | None] | None:
@@ -108,20 +115,24 @@ def executable_for_many(prepared: plan.Prepared) -> Executable:
     return replace(made, many=listed_for_many(prepared.root.source))
 
 
-def maker(node: Any) -> Maker:
+def maker(node: Any, watch: Watcher) -> Maker:
     """What makes the operators of a plan."""
+    return watch(node, _maker(node, watch))
+
+
+def _maker(node: Any, watch: Watcher) -> Maker:
     match node:
         case plan.Scan():
             return scan_maker(node)
         case plan.Listed():
             return listed_maker(node)
         case plan.Join():
-            return join_maker(node, maker(node.left), maker(node.right))
+            return join_maker(node, maker(node.left, watch), maker(node.right, watch))
         case plan.Apply():
-            return apply_maker(node, maker(node.source), maker(node.query))
+            return apply_maker(node, maker(node.source, watch), maker(node.query, watch))
         case plan.Combine():
-            return combine_maker(node, maker(node.left), maker(node.right))
-    source = maker(node.source)
+            return combine_maker(node, maker(node.left, watch), maker(node.right, watch))
+    source = maker(node.source, watch)
     match node:
         case plan.Filter():
             return filter_maker(node, source)

@@ -1,27 +1,64 @@
 """EXPLAIN: a plan as lines of text, sources below what uses them, further to the right.
 
-Owns the words for nodes and spans. Read next: sql_lite_frontend/planner.py.
+Owns the words for nodes and spans, and through which ranges of the cluster a span goes now. What an operator did, if
+it was carried out, is told by sql_lite_frontend/analysis.py. Read next: sql_lite_frontend/planner.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from node.flow import Flow
 from sql_lite_frontend import plan
+from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.limits import RANGES_NAMED, SPANS_LOCATED
+from sql_lite_frontend.sources import Span
+from txn.database import Database
+
+Note = Callable[[Any], str]  # what is to be told of a node behind its line
 
 
-def explained(prepared: plan.Prepared) -> list[str]:
+def explained(prepared: plan.Prepared, note: Note) -> list[str]:
     """The lines."""
-    lines = list(_lines(prepared.root, 0))
+    lines = list(_lines(prepared.root, 0, note))
     for each in prepared.answers:
-        lines += [f"{each.name}: {each.form}, once", *_lines(each.query, 1)]
+        lines += [f"{each.name}: {each.form}, once", *_lines(each.query, 1, note)]
     return lines
 
 
-def _lines(node: Any, depth: int) -> Iterator[str]:
-    yield "  " * depth + _line(node)
-    for name in plan.SOURCES:
-        if hasattr(node, name):
-            yield from _lines(getattr(node, name), depth + 1)
+def _lines(node: Any, depth: int, note: Note) -> Iterator[str]:
+    told = note(node)
+    yield "  " * depth + _line(node) + (f"  ({told})" if told else "")
+    for each in plan.sources(node):
+        yield from _lines(each, depth + 1, note)
+
+
+def located(prepared: plan.Prepared, database: Database, given: Sequence[Any]) -> Flow[dict[int, str]]:
+    """The ranges of each scan, by the node's identity; not of a span that rows or answers decide."""
+    found: dict[int, str] = {}
+    waiting: list[Any] = [prepared.root, *(each.query for each in prepared.answers)]
+    while waiting:
+        node = waiting.pop()
+        waiting += plan.sources(node)
+        if isinstance(node, plan.Scan):
+            try:
+                ends = Span(node).ends(given)
+            except (IndexError, SqlError):  # a parameter that an answer or an outer row will be; or one that is wrong
+                continue
+            found[id(node)] = yield from _ranges(ends, database)
+    return found
+
+
+def _ranges(ends: list[tuple[bytes, bytes]], database: Database) -> Flow[str]:
+    groups: dict[int, None] = {}
+    for start, end in ends[:SPANS_LOCATED]:
+        groups.update(dict.fromkeys((yield from database.ranges_of(start, end))))
+    more = "or more " if len(ends) > SPANS_LOCATED else ""
+    if not groups:
+        return "no range"
+    if len(groups) == 1 and not more:
+        return f"range {next(iter(groups))}"
+    named = ", ".join(map(str, list(groups)[:RANGES_NAMED])) + (", …" if len(groups) > RANGES_NAMED else "")
+    return f"{len(groups)} {more}ranges: {named}"
 
 
 def _line(node: Any) -> str:

@@ -29,6 +29,8 @@ BATCH_ROWS = 1_024  # rows that operators hand on at once, where not a whole pag
 LOOKUP_KEYS = 256  # keys that one lookup asks for at once
 LOOKUP_SPANS = 64  # spans that one lookup of a join asks for at once
 SPANS_MAX = 1_000  # parts of a table that one scan reads
+SPANS_LOCATED = 64  # of them EXPLAIN looks for the ranges
+RANGES_NAMED = 8  # by EXPLAIN, for each scan
 ROW_OVERHEAD_BYTES = 120  # of a row in memory, beside text and bytes
 
 OPENING = ("(", "[", "{")

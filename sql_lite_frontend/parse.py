@@ -49,8 +49,8 @@ _PLAIN = {
     ("END",): "commit",
     ("ROLLBACK",): "rollback",
     ("ROLLBACK", "TRANSACTION"): "rollback",
-    ("SHOW", "TABLES"): "show tables",
 }
+_SHOWN = ("TABLES", "NODES", "RANGES")
 
 
 def parse(text: str) -> Any:
@@ -84,9 +84,13 @@ def _statement(text: str, tokens: list[Token]) -> Any:
     if words in _PLAIN:
         return tree.Plain(_PLAIN[words])
     if words[0] == "EXPLAIN":
-        if len(tokens) > 1 and words[1] in ("ANALYZE", "VERBOSE", "EXPLAIN", "("):
-            raise SqlError("0A000", f"EXPLAIN {words[1]} is not supported", tokens[1].start)
-        return tree.Explain(_statement(text, tokens[1:]))
+        analyze = words[1:2] == ("ANALYZE",)
+        rest = tokens[1 + analyze :]
+        if rest and rest[0].text.upper() in ("ANALYZE", "VERBOSE", "EXPLAIN", "("):
+            raise SqlError("0A000", f"EXPLAIN {rest[0].text.upper()} is not supported", rest[0].start)
+        return tree.Explain(_statement(text, rest), analyze)
+    if words[0] == "SHOW":
+        return _show(tokens, words)
     if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "WITH", "VALUES", "("):
         raise SqlError("0A000", f"{words[0][:40]} is not supported", tokens[0].start)
     try:
@@ -96,6 +100,19 @@ def _statement(text: str, tokens: list[Token]) -> Any:
     except RecursionError:
         raise SqlError("54001", "this statement is nested too deep") from None
     return _take(parsed)
+
+
+def _show(tokens: list[Token], words: tuple[str, ...]) -> tree.Show:
+    if len(words) == 1 or words[1] not in _SHOWN:
+        raise SqlError("0A000", "SHOW shows TABLES, NODES or RANGES", tokens[-1].start)
+    what, rest = words[1].lower(), words[2:]
+    if not rest:
+        return tree.Show(what)
+    if what != "ranges" or len(rest) != 3 or rest[:2] != ("FROM", "TABLE"):
+        raise SqlError("42601", "SHOW RANGES may have FROM TABLE and a name behind it", tokens[2].start)
+    name = tokens[4]
+    title = name.text if name.token_type is TokenType.IDENTIFIER else name.text.lower()
+    return tree.Show(what, tree.TableName(title, title, name.start))
 
 
 def _wrong_syntax(error: ParseError, text: str) -> SqlError:

@@ -302,6 +302,11 @@ class Delete:
 SOURCES = ("source", "left", "right", "query")  # the attributes that hold other nodes
 
 
+def sources(node: Any) -> list[Any]:
+    """The nodes that a node takes rows from."""
+    return [getattr(node, name) for name in SOURCES if hasattr(node, name)]
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A statement that can be carried out: the plan, and the names of its result's columns, none for a write.

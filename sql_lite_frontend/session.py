@@ -14,18 +14,20 @@ from node.flow import Flow
 from ranges.keys import SQL
 from ranges.router import Router
 from sql_lite_frontend import tree
+from sql_lite_frontend.analysis import Watch, counted
 from sql_lite_frontend.ddl import create_table, drop_table, remove_dropped
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.execution import Executable, executable, executable_for_many, prepare, tables_of
-from sql_lite_frontend.explain import explained
+from sql_lite_frontend.explain import explained, located
 from sql_lite_frontend.expressions import Rows
 from sql_lite_frontend.indexes import Filling, Progress, create_index, drop_index, fill
 from sql_lite_frontend.limits import STATEMENTS_CACHED
+from sql_lite_frontend.listings import COLUMNS, shown
 from sql_lite_frontend.many import Portion, portions
 from sql_lite_frontend.operators import Operator
 from sql_lite_frontend.parameters import Given, Named, named_in
 from sql_lite_frontend.parse import parse
-from sql_lite_frontend.schema import Schema, Schemas, all_tables
+from sql_lite_frontend.schema import Schema, Schemas
 from sql_lite_frontend.sources import Ready
 from sql_lite_frontend.types import Kind, Type
 from sql_lite_frontend.values import TYPES, check_parameter
@@ -37,7 +39,7 @@ from txn.transaction import Transaction
 T = TypeVar("T")
 TEXT = Kind(Type.TEXT)
 PLANNED = tree.Query | tree.Insert | tree.Update | tree.Delete
-READS = tree.Query | tree.Explain | tree.Plain
+READS = tree.Query | tree.Explain | tree.Show
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,13 @@ class Parsed:
 
 
 class Engine:
-    """SQL over the space of a database that is kept for it. Shared by any number of sessions."""
+    """SQL over the space of a database that is kept for it. Shared by any number of sessions.
 
-    def __init__(self, router: Router, nearest: bool = False) -> None:
+    `now`, in seconds, is what EXPLAIN ANALYZE measures by; without it that of the router, which stands during a step.
+    """
+
+    def __init__(self, router: Router, nearest: bool = False, now: Callable[[], float] | None = None) -> None:
+        self.now = now or router.now
         self.database = Database(router, SQL, nearest=nearest)
         self.schemas = Schemas()
         self.chance = router.chance
@@ -137,9 +143,11 @@ class Session:
             given = tuple(map(check_parameter, parsed.named.arrange(parameters)))
         except SqlError as error:
             raise error.locate(text) from None
-        if isinstance(parsed.statement, tree.Plain) and parsed.statement.word != "show tables":
-            return _told(self._plain(parsed.statement.word), text)
-        writes = not isinstance(parsed.statement, READS)
+        statement = parsed.statement
+        if isinstance(statement, tree.Plain):
+            return _told(self._plain(statement.word), text)
+        done = statement.statement if isinstance(statement, tree.Explain) and statement.analyze else statement
+        writes = not isinstance(done, READS)
         return _told(self._carried(lambda transaction: self._within(parsed, given, transaction), writes), text)
 
     def execute_many(self, text: str, rows: Iterable[Given]) -> Flow[int]:
@@ -247,13 +255,40 @@ class Session:
             case tree.DropIndex() as statement:
                 yield from drop_index(statement, schema, transaction, self._engine.chance)
                 self._dropped = True
-            case tree.Explain(statement):
+            case tree.Explain(statement, analyze):
                 prepared = yield from _prepared(statement, parsed.named, schema, transaction, _kinds(given))
-                return Result(("plan",), first=[(line,) for line in explained(prepared)], kinds=(TEXT,))
-            case _:
-                tables = yield from all_tables(transaction)
-                return Result(("table",), first=[(each.name,) for each in tables], kinds=(TEXT,))
+                explain = self._analyzed if analyze else self._explained
+                lines = yield from explain(prepared, given, transaction)
+                return Result(("plan",), first=[(line,) for line in lines], kinds=(TEXT,))
+            case tree.Show() as statement:
+                rows = yield from shown(statement, self._engine.database.router, schema, transaction)
+                columns = COLUMNS[statement.what]
+                return Result(tuple(columns), first=rows, kinds=tuple(columns.values()))
         return Result(())
+
+    def _explained(self, prepared: Any, given: tuple[Any, ...], _: Transaction) -> Flow[list[str]]:
+        """The plan, with the ranges that its scans go through."""
+        places = yield from located(prepared, self._engine.database, given)
+        return explained(prepared, lambda node: places.get(id(node), ""))
+
+    def _analyzed(self, prepared: Any, given: tuple[Any, ...], transaction: Transaction) -> Flow[list[str]]:
+        """The statement carried out, with what each operator did."""
+        engine = self._engine
+        places = yield from located(prepared, engine.database, given)
+        watch, began = Watch(engine.now), engine.now()
+        made = executable(prepared, watch.over)
+        source = yield from made.start(transaction, given)
+        if made.writing is None:
+            count = yield from counted(source)
+        else:
+            count = yield from made.writing.carry_out(source, transaction)
+        took = engine.now() - began
+
+        def note(node: Any) -> str:
+            return "; ".join(filter(None, (places.get(id(node)), watch.note(node))))
+
+        what = "gave" if made.writing is None else "wrote"
+        return [*explained(prepared, note), f"{what} {count:,} rows in {took * 1000:.1f} ms, without the commit"]
 
     def _many(self, parsed: Parsed, some: Sequence[Portion], transaction: Transaction) -> Flow[int]:
         """A write for all rows of parameters. What an INSERT lists is one list of rows."""

@@ -259,13 +259,22 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """How a statement would be carried out."""
+    """How a statement would be carried out; `analyze`: how it was, since it is."""
 
     statement: Any
+    analyze: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What there is: `tables`, `nodes` or `ranges`, maybe those of one table."""
+
+    what: str
+    table: TableName | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """`begin`, `commit`, `rollback` or `show tables`."""
+    """`begin`, `commit` or `rollback`."""
 
     word: str

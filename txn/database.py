@@ -56,6 +56,20 @@ class Database:
         self._call: Calling = self._call_near if nearest else router.call
         self._moments = Moments(router)
 
+    def ranges_of(self, start: bytes, end: bytes) -> Flow[list[int]]:
+        """The numbers of the ranges that hold [start, end), as far as is known now. Raises Unavailable."""
+        key, last, router = self.space.bound(start), self.space.bound(end), self.router
+        found: list[int] = []
+        while key < last:
+            descriptor = router.directory.find(key)
+            if descriptor is None:
+                descriptor = yield from router.locate(key, self.seconds)
+            if descriptor is None:
+                raise Unavailable("nobody said in time which range holds a key")
+            found.append(descriptor.group)
+            key = descriptor.end
+        return found
+
     # -- one-shots ---------------------------------------------------------------------------------------------------
 
     def get(self, key: bytes) -> Flow[bytes | None]:

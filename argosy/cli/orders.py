@@ -14,7 +14,7 @@ from argosy import remote
 from argosy.cli import shown
 from node.messages import Refused
 from node.terminal import harmless
-from ranges.keys import FIRST_KEY, USER
+from ranges.keys import FIRST_KEY, USER, range_key_text
 from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
     ClusterStatus,
@@ -29,6 +29,7 @@ from ranges.placement.messages import (
     SplitRange,
     StatusIs,
 )
+from ranges.placement.status import condition
 
 RANGES_PER_PAGE = 256
 NODE_COLUMNS = ("node", "address", "state", "last heard", "replicas", "leads", "labels")
@@ -133,10 +134,7 @@ def _node_row(node: NodeStatus) -> dict[str, Any]:
 def _node_cells(node: NodeStatus) -> tuple[object, ...]:
     labels = " ".join(f"{name}={value}" for name, value in node.labels)
     heard = f"{shown.duration_text(node.silent_milliseconds)} ago"
-    state = "dead" if node.state == "up" else f"{node.state}, dead"
-    state = state if node.dead and node.state != "removed" else node.state
-    state = f"{state}, full" if node.short and not node.dead else state
-    return node.node, node.address, state, heard, node.replicas, node.leaders, labels
+    return node.node, node.address, condition(node), heard, node.replicas, node.leaders, labels
 
 
 def all_ranges(ask: Ask) -> list[RangeStatus]:
@@ -167,8 +165,8 @@ def _range_row(found: RangeStatus) -> dict[str, Any]:
     descriptor = found.descriptor
     return {
         "range": descriptor.group,
-        "start": shown.range_key_text(descriptor.start),
-        "end": shown.range_key_text(descriptor.end),
+        "start": range_key_text(descriptor.start),
+        "end": range_key_text(descriptor.end),
         "start_hex": descriptor.start.hex(),
         "end_hex": descriptor.end.hex(),
         "span_version": descriptor.span_version,
@@ -186,8 +184,8 @@ def range_cells(found: RangeStatus) -> tuple[object, ...]:
     holders = " ".join(f"{each.node}{'' if each.voter else ' (learner)'}" for each in descriptor.replicas)
     return (
         descriptor.group,
-        shown.range_key_text(descriptor.start),
-        shown.range_key_text(descriptor.end),
+        range_key_text(descriptor.start),
+        range_key_text(descriptor.end),
         holders,
         found.leader or "-",
         shown.size_text(found.size),

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from argosy.cli.shown import range_key_text
 from node.errors import Malformed, NodeError
+from ranges.keys import range_key_text
 
 SHOWN_MAX = 50  # ranges told one by one; a plan's file has all of them
 

@@ -15,27 +15,11 @@ from rich.text import Text
 from node.terminal import harmless
 
 WIDTH_WITHOUT_TERMINAL = 140  # characters, so that a pipe gets whole rows
-SPACES = {0x01: "system", 0x10: "", 0x20: "sql", 0x30: "coordination"}
 
 
 def console() -> Console:
     """Where tables go: the terminal at its width, or a pipe without colours."""
     return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
-
-
-def key_text(key: bytes) -> str:
-    """A user key as text if it is UTF-8, else as 0x…"""
-    try:
-        return harmless(key.decode("utf-8"))
-    except UnicodeDecodeError:
-        return f"0x{key.hex()}"
-
-
-def range_key_text(key: bytes) -> str:
-    """A range key (space byte and user key): user keys as they are, other spaces by name."""
-    space = SPACES.get(key[0], f"0x{key[0]:02x}") if key else ""
-    rest = key_text(key[1:])
-    return f"{space}:{rest}" if space else rest or "·"
 
 
 def key_bytes(text: str) -> bytes:

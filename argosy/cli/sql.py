@@ -13,7 +13,7 @@ import click
 
 import argosy
 from argosy.blocking import Database
-from argosy.cli import orders
+from node.clock import Clock
 
 if TYPE_CHECKING:
     from sql_lite_frontend.shell.shell import Shell
@@ -81,8 +81,7 @@ def _shell(database: Database, mode: str | None) -> "Shell":
     try:
         from sql_lite_frontend.session import Engine
         from sql_lite_frontend.shell.screen import Screen
-        from sql_lite_frontend.shell.shell import Cluster, Shell
+        from sql_lite_frontend.shell.shell import Shell
     except ImportError as error:
         raise click.ClickException(str(error)) from error
-    cluster = Cluster(orders.node_listing, orders.range_listing)
-    return Shell(Engine(database.router), database.runner, Screen(), cluster, mode or "")
+    return Shell(Engine(database.router, now=Clock().now), database.runner, Screen(), mode or "")

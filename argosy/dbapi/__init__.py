@@ -82,6 +82,7 @@ from argosy.dbapi.values import (
     TimestampFromTicks,
 )
 from argosy.opening import Reads, is_nearest
+from node.clock import Clock
 from node.errors import NodeError
 from sql_lite_frontend.session import Engine
 from txn.errors import ArgosyError
@@ -150,7 +151,7 @@ def connect(
                 database = stack.enter_context(_opening(dsn, tls_dir))
             except (ArgosyError, NodeError, OSError) as error:
                 raise not_connected(error) from error
-        engine = Engine(database.router, nearest)
+        engine = Engine(database.router, nearest, Clock().now)
         leave = stack.pop_all().close
     return Connection(engine, database.runner, leave, autocommit)
 

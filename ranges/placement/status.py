@@ -143,3 +143,10 @@ def routes_are(
     addresses = tuple((node, rows[node].address) for node in nodes if node in rows)
     leaders = tuple(picture.facts(each.group).leader for each in found)
     return RoutesAre(found, addresses, leaders, control)
+
+
+def condition(node: NodeStatus) -> str:
+    """A node's state for people: dead or without room, too."""
+    if node.dead and node.state != "removed":
+        return "dead" if node.state == "up" else f"{node.state}, dead"
+    return f"{node.state}, full" if node.short and not node.dead else node.state

@@ -79,13 +79,11 @@ def _mode(shell: "Shell", given: str) -> None:
 
 
 def _nodes(shell: "Shell", _: str) -> None:
-    columns, rows = shell.cluster.nodes(shell.ask)
-    shell.show(columns, iter([rows]))
+    shell.execute("SHOW NODES")
 
 
-def _ranges(shell: "Shell", _: str) -> None:
-    columns, rows = shell.cluster.ranges(shell.ask)
-    shell.show(columns, iter([rows]))
+def _ranges(shell: "Shell", given: str) -> None:
+    shell.execute(f"SHOW RANGES FROM TABLE {given}" if given else "SHOW RANGES")
 
 
 def _file(shell: "Shell", given: str) -> None:
@@ -119,7 +117,7 @@ COMMANDS: dict[str, Command] = {
     "\\dt": Command("", "all tables", describing.list_tables),
     "\\di": Command("", "all indexes", describing.list_indexes),
     "\\nodes": Command("", "the cluster's nodes", _nodes),
-    "\\ranges": Command("", "the cluster's ranges", _ranges),
+    "\\ranges": Command("[TABLE]", "the ranges of the cluster, or of a table", _ranges),
     ".mode": Command(f"[{'|'.join(FORMS)}]", "the form of results", _mode),
     "\\x": Command("[on|off]", "a line for each value, or not", _lines),
     "\\timing": Command("[on|off]", "tell how long each statement takes, or not", _timing),

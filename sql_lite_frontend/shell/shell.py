@@ -6,14 +6,12 @@ sql_lite_frontend/shell/commands.py.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from node.clock import Clock
 from node.errors import NodeError
 from node.flow import Flow
-from node.messages import Refused
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.session import Engine, Result
@@ -28,17 +26,6 @@ from txn.errors import ArgosyError
 
 COUNTED = ("table", "line", "markdown")  # forms for a person, who is told how many rows there are
 CANCELLED = ("57014", "40003")
-ASK_SECONDS = 10.0  # for the answer of group 0
-
-Lister = Callable[[Callable[[Any], Any]], tuple[Sequence[str], Rows]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """How to list what group 0 knows: given what asks it, names of columns and rows."""
-
-    nodes: Lister
-    ranges: Lister
 
 
 class Shell:
@@ -48,11 +35,10 @@ class Shell:
     2. A statement that was cancelled leaves an open transaction failed: only ROLLBACK ends it.
     """
 
-    def __init__(self, engine: Engine, runner: Runner, screen: Screen, cluster: Cluster, mode: str = "") -> None:
+    def __init__(self, engine: Engine, runner: Runner, screen: Screen, mode: str = "") -> None:
         self.engine = engine
         self.session = engine.session()
         self.screen = screen
-        self.cluster = cluster
         self.clock = Clock()
         self.cancelling = Cancelling(runner)
         self.catalog = Catalog(engine, self.cancelling.run)
@@ -70,15 +56,6 @@ class Shell:
         if self.session.transaction is not None:
             self.screen.complain("The open transaction is rolled back: there was no COMMIT.\n")
 
-    def ask(self, message: Any) -> Any:
-        """Group 0's answer. Raises ShellError if it refuses or does not answer."""
-        reply = self.run(self.engine.database.router.control(message, ASK_SECONDS))
-        if reply is None:
-            raise ShellError("group 0 does not answer: is a majority running?")
-        if isinstance(reply, Refused):
-            raise ShellError(reply.why)
-        return reply
-
     def attempt(self, statement: Statement, source: str = "") -> bool:
         """Carry a statement or command out, or tell why not; True if it was. Raises NodeError and BrokenPipeError."""
         began = self.clock.now()
@@ -87,7 +64,7 @@ class Shell:
                 if is_command(statement.text):
                     commands.carry_out(self, statement.text)
                 else:
-                    self._statement(statement.text)
+                    self.execute(statement.text)
         except (NodeError, BrokenPipeError):
             raise
         except (ArgosyError, ShellError, OSError) as error:
@@ -103,7 +80,8 @@ class Shell:
         if isinstance(error, SqlError) and error.state in CANCELLED and self.session.transaction is not None:
             self.session.failed = True
 
-    def _statement(self, text: str) -> None:
+    def execute(self, text: str) -> None:
+        """Carry a statement out and show what it gives. Raises SqlError."""
         result = self.run(self.session.execute(text))
         if result.columns:
             self.show(result.columns, self.batches(result))

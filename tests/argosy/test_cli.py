@@ -10,6 +10,7 @@ import argosy
 from argosy.cli import main, shown
 from bench.processes import free_ports
 from node.terminal import harmless
+from ranges.keys import key_text, range_key_text
 
 MERGE_TRIES = 30_000  # orders that are refused at once
 
@@ -71,10 +72,10 @@ def test_an_address_that_is_none_is_told(tmp_path, listen):
 
 def test_text_from_data_is_made_harmless():
     assert harmless("a\x1b[31mb\x07") == "a\\x1b[31mb\\x07"
-    assert shown.key_text(b"\xff\x00") == "0xff00"
-    assert shown.range_key_text(b"\x10") == "·"
-    assert shown.range_key_text(b"\x10FR/\x1b") == "FR/\\x1b"
-    assert shown.range_key_text(b"\x01") == "system:"
+    assert key_text(b"\xff\x00") == "0xff00"
+    assert range_key_text(b"\x10") == "·"
+    assert range_key_text(b"\x10FR/\x1b") == "FR/\\x1b"
+    assert range_key_text(b"\x01") == "system:"
 
 
 def test_sizes_have_units_that_fit():

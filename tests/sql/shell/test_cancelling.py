@@ -9,7 +9,7 @@ import argosy
 from sql_lite_frontend.session import Engine
 from sql_lite_frontend.shell.scanning import Statement
 from sql_lite_frontend.shell.screen import Screen
-from sql_lite_frontend.shell.shell import Cluster, Shell
+from sql_lite_frontend.shell.shell import Shell
 
 
 class Runner:
@@ -39,7 +39,7 @@ def shell(tmp_path):
     with argosy.open(tmp_path / "one") as database:
         screen = Screen(io.StringIO(), io.StringIO(), person=False)
         runner = Runner(database.runner)
-        made = Shell(Engine(database.router), runner, screen, Cluster(lambda _: ((), []), lambda _: ((), [])))
+        made = Shell(Engine(database.router), runner, screen)
         made.runner = runner
         assert attempt(made, "CREATE TABLE t (k INTEGER PRIMARY KEY)")
         yield made

@@ -13,17 +13,16 @@ from sql_lite_frontend.session import Engine
 from sql_lite_frontend.shell import loop
 from sql_lite_frontend.shell.completion import Words
 from sql_lite_frontend.shell.screen import Screen
-from sql_lite_frontend.shell.shell import Cluster, Shell
+from sql_lite_frontend.shell.shell import Shell
 
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PAGER", "")
-    lists = Cluster(lambda ask: (("node",), [(1,)]), lambda ask: (("range",), [(2,)]))
     with argosy.open(tmp_path / "one") as database:
         engine = Engine(database.router)
-        yield Shell(engine, database.runner, Screen(io.StringIO(), io.StringIO(), person=True), lists)
+        yield Shell(engine, database.runner, Screen(io.StringIO(), io.StringIO(), person=True))
 
 
 def typed(shell, text):
@@ -45,6 +44,7 @@ def test_statements_of_several_lines_and_commands(shell):
     assert lines[:4] == ["welcome", "CREATE TABLE", "CREATE INDEX", "INSERT: 1 row"]
     assert "t\ti\tv\tfalse\tready" in lines
     assert "v\tTEXT\tyes\t\t" in lines
+    assert any(line.startswith("1\t127.0.0.1:0\tup\t") for line in lines)
     assert lines[-1] == "a;b"
 
 

@@ -5,6 +5,7 @@ carries their flows to the end (argosy/blocking.py:Runner). Read next: argosy/db
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import length_hint
@@ -32,13 +33,14 @@ class Connection:
 
     1. Without autocommit a statement begins a transaction if none is open, and `commit` or `rollback` ends it.
     2. After an interrupt (Ctrl-C) the open transaction is rolled back: what was under way is not known any more.
+    3. A connection that nobody refers to any more, or that is open when the program ends, is closed.
     """
 
     def __init__(self, engine: Engine, runner: Runner, leave: Callable[[], object], autocommit: bool) -> None:
         self._engine = engine
         self._session = engine.session()
         self._runner = runner
-        self._leave = leave
+        self._leave = weakref.finalize(self, leave)
         self._autocommit = autocommit
         self._thread = threading.get_ident()
         self._closed = False

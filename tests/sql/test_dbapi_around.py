@@ -1,5 +1,7 @@
 """The driver around statements: parameters, errors by class and state, threads, and who is connected to."""
 
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -166,6 +168,24 @@ def test_a_directory_keeps_what_was_committed(tmp_path):
         with pytest.raises(dbapi.OperationalError) as caught:
             dbapi.connect(path)
         assert caught.value.sqlstate == "08001"
+
+
+def test_a_connection_that_is_forgotten_is_closed(tmp_path):
+    path = tmp_path / "node"
+    dbapi.connect(path)
+    code = f"""
+from argosy import dbapi
+from txn import transaction
+one = dbapi.connect({str(path)!r})
+transaction.kept = lambda: one  # so it outlives other modules
+one.execute("CREATE TABLE t (k INTEGER PRIMARY KEY)")
+one.commit()
+one.execute("INSERT INTO t VALUES (1)")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with closing(dbapi.connect(path)) as one:
+        assert one.execute("SELECT * FROM t").fetchall() == []
 
 
 @pytest.mark.parametrize("scheme", ["", "argosy://"])

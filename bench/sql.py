@@ -27,6 +27,7 @@ ORDERS = 100_000
 LOADED_AT_ONCE = 10_000  # rows of one executemany
 JOINED = 10  # rows that a join gives
 AMOUNT_MAX = 1_000
+SETTLE_SECONDS = 2.0  # after the tables are filled: behind a load the node still moves rows to where they stay
 
 TABLES = (
     "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, visits INTEGER NOT NULL)",
@@ -154,6 +155,7 @@ def run(seconds: float, runs: int, seed: int, tell: Tell) -> Iterator[Row]:
             connection = connect(folder)
             stack.callback(connection.close)
             stores[name] = Store(connection)
+        time.sleep(SETTLE_SECONDS)
         for operation, burst in BURSTS.items():
             rates: dict[str, list[float]] = {name: [] for name in stores}
             for number in range(runs):

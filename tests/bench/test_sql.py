@@ -11,6 +11,7 @@ def small(monkeypatch):
     monkeypatch.setattr(sql, "CUSTOMERS", 40)
     monkeypatch.setattr(sql, "ORDERS", 2_000)
     monkeypatch.setattr(sql, "LOADED_AT_ONCE", 500)
+    monkeypatch.setattr(sql, "SETTLE_SECONDS", 0.0)
 
 
 def test_both_are_measured_in_turns_and_compared(small):

@@ -93,6 +93,7 @@ class Result:
         source: Operator | None = None,
         kinds: tuple[Kind, ...] = (),
     ) -> None:
+        assert len(kinds) == len(columns), f"{len(columns)} columns, and {len(kinds)} kinds of columns"
         self.columns = columns
         self.kinds = kinds
         self.count = count

@@ -39,9 +39,10 @@ Threads
 one's; a connection refuses other threads than its own. A directory has one node, so several connections to it are made
 of one database that was opened: `with argosy.open("dir") as db:`, and in each thread `dbapi.connect(db)`.
 
-What is left out: `callproc` and `nextset`, which are optional; exceptions as attributes of connections; a type TIME, so
-a `Time` is refused as a parameter; `lastrowid` is always None, as rows have no ids; executescript, row factories and
-adapters of sqlite3. Several rows that one `executemany` writes are one transaction, with the limits that it has.
+What is left out: a form for trio, as PEP 249 has none; `callproc` and `nextset`, which are optional; exceptions as
+attributes of connections; a type TIME, so a `Time` is refused as a parameter; `lastrowid` is always None, as rows have
+no ids; executescript, row factories and adapters of sqlite3. All rows of one `executemany` are one transaction, with
+the limits that it has.
 Read next: argosy/dbapi/connection.py.
 """
 

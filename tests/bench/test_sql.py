@@ -4,6 +4,8 @@ import pytest
 
 from bench import sql
 from bench.cluster import BenchFailed
+from bench.embedded import row
+from bench.figures import ratios
 
 
 @pytest.fixture
@@ -14,13 +16,25 @@ def small(monkeypatch):
     monkeypatch.setattr(sql, "SETTLE_SECONDS", 0.0)
 
 
-def test_both_are_measured_in_turns_and_compared(small):
-    said = []
+def test_both_are_measured_in_turns_and_compared(small, monkeypatch):
+    said, verified = [], []
+    verify = sql.Store.verify
+    monkeypatch.setattr(sql.Store, "verify", lambda store: verified.append(store) or verify(store))
     rows = list(sql.run(0.0, 2, 1, said.append))
     assert [row.get("peer") or row["ratio"] for row in rows] == ["argosy", "sqlite3", "argosy/sqlite3"] * 5
     assert [row["operation"] for row in rows[::3]] == [f"sql-{name}" for name in sql.BURSTS]
     assert all(row["per_second"] > 0 and len(row["runs"]["per_second"]) == 2 for row in rows)
     assert [text.rpartition(" ")[2] for text in said[2:6]] == ["argosy", "sqlite3"] * 2
+    assert len(set(verified)) == 2
+
+
+def test_small_rates_and_ratios_keep_the_digits_that_matter():
+    ours = row("argosy", "sql-aggregate", {}, [1.984, 2.5, 1.5])
+    theirs = row("sqlite3", "sql-aggregate", {}, [86.1, 120.4, 87.0])
+    assert (ours["per_second"], ours["per_second_min"], ours["per_second_max"]) == (1.98, 1.5, 2.5)
+    assert (theirs["per_second"], theirs["us"]) == (87.0, 11494.3)
+    assert ratios(ours, theirs)["per_second"] == 0.021
+    assert ratios(theirs, ours)["per_second"] == 48.0
 
 
 @pytest.mark.parametrize("operation", ["select", "update", "join", "aggregate"])

@@ -16,6 +16,7 @@ from argosy.dbapi.errors import translated
 from bench.processes import free_ports
 from node.errors import NodeError
 from sql_lite_frontend.errors import STATES, SqlError
+from sql_lite_frontend.session import Engine
 
 
 def address_of(database) -> str:
@@ -198,6 +199,14 @@ def test_a_client_of_a_cluster(connect, database, scheme):
         with one:
             one.execute("UPDATE t SET v = 'y' WHERE k = ?", (7,))
     assert connect().execute("SELECT v FROM t WHERE k = 7").fetchone() == ("y",)
+
+
+def test_who_answers_reads_is_the_engines_to_know(connect, monkeypatch):
+    asked = []
+    monkeypatch.setattr(dbapi, "Engine", lambda router, nearest: asked.append(nearest) or Engine(router, nearest))
+    for reads in ("leader", "nearest"):
+        assert connect(reads=reads).execute("SELECT count(*) FROM t").fetchone() == (0,)
+    assert asked == [False, True]
 
 
 def test_a_cluster_with_tls(tmp_path):

@@ -1,4 +1,4 @@
-"""What follows a command's name: words and names of tables.
+"""What follows a command's name: words, names of tables, lists of columns.
 
 Owns how they are read; names as SQL reads them. Read next: sql_lite_frontend/shell/commands.py.
 """
@@ -31,3 +31,13 @@ def name(text: str) -> str:
     if match is None:
         raise ShellError(f"{text.strip()[:80]} is no name", 'a name with other signs than letters stands in "quotes"')
     return match[1].replace('""', '"') if match[1] is not None else match[2].lower()
+
+
+def quoted(text: str) -> str:
+    """A name as a statement may hold it."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them. Raises ShellError."""
+    return [name(each) for each in text.split(",")]

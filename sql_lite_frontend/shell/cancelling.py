@@ -38,12 +38,14 @@ class Cancelling:
     """Runs flows that Ctrl-C ends.
 
     1. `asked` counts the interrupts since the outermost block of `listening` began; outside of it nothing is caught.
+    2. `_committing`: this flow has waited for a commit. What it computes behind that is not given up: it has happened.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._flow: Flow[Any] | None = None
         self._listens = False
+        self._committing = False
         self.asked = 0
 
     @contextmanager
@@ -64,10 +66,15 @@ class Cancelling:
         """The flow's result. Raises 57014 if it was cancelled, 40003 if that was in the middle of a commit."""
         return self._runner.run(self._watched(flow))
 
+    def look(self) -> None:
+        """Raises 57014 if Ctrl-C was pressed: for work between flows."""
+        if self.asked:
+            raise cancelled()
+
     def _watched(self, flow: Flow[T]) -> Flow[T]:
         reply: Any = None
         error: BaseException | None = None
-        self._flow = flow
+        self._flow, self._committing = flow, False
         try:
             while True:
                 self._look(flow)
@@ -77,6 +84,7 @@ class Cancelling:
                     result: T = end.value
                     return result
                 reply = error = None
+                self._committing = self._committing or commits(flow)
                 try:
                     reply = yield wish
                 except Exception as raised:
@@ -103,7 +111,7 @@ class Cancelling:
         if commits(flow):
             if self.asked == 1:
                 os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, PATIENT)
-        elif _computes(frame):
+        elif not self._committing and _computes(frame):
             raise cancelled()
 
 

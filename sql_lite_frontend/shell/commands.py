@@ -1,7 +1,7 @@
 """The shell's own commands: each is one line that begins with `\\` or `.`.
 
-Owns their names, their help and the small ones. Does not own the larger ones
-(sql_lite_frontend/shell/describing.py). Read next: sql_lite_frontend/shell/describing.py.
+Owns their names, their help and the small ones. Does not own the larger ones (sql_lite_frontend/shell/describing.py,
+importing.py, exporting.py). Read next: sql_lite_frontend/shell/importing.py.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sql_lite_frontend.shell import describing, script
+from sql_lite_frontend.shell import describing, exporting, importing, script
 from sql_lite_frontend.shell.arguments import word
 from sql_lite_frontend.shell.complaints import ShellError
 from sql_lite_frontend.shell.forms import FORMS
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sql_lite_frontend.shell.shell import Shell
 
 SCRIPTS_DEEP = 8  # files that are carried out within each other
+USAGE_WIDTH = 42
 SWITCHES = {"": None, "on": True, "off": False}
 
 
@@ -48,8 +49,7 @@ def _quit(shell: "Shell", _: str) -> None:
 
 
 def _help(shell: "Shell", _: str) -> None:
-    width = max(len(f"{name} {each.usage}") for name, each in COMMANDS.items())
-    lines = [f"  {f'{name} {each.usage}':<{width}}  {each.help}\n" for name, each in COMMANDS.items()]
+    lines = [f"  {f'{name} {each.usage}':<{USAGE_WIDTH}}  {each.help}\n" for name, each in COMMANDS.items()]
     shell.screen.show([HELP_BEFORE, *lines, HELP_AFTER])
 
 
@@ -108,6 +108,10 @@ HELP_BEFORE = """\
 A statement ends with ; and may have many lines. A command is one line:
 """
 HELP_AFTER = """\
+.import takes .csv and .tsv with a header, and .jsonl, .ndjson or .json with an object a line; .export the same and .md.
+A table that is not there is made: types are guessed, and the first column whose values differ is the primary key, if
+you name none. An empty field is NULL, "" is empty text; NULL 'NA' makes NA NULL, too. Each batch of rows is a
+transaction. A row that cannot be taken is refused alone, with its line and why, and then the exit status is 1.
 The prompt is => between statements, -> within one, *=> in an open transaction, !=> in one that has failed.
 Ctrl-C ends a statement, Ctrl-D the shell. FILE and TABLE may stand in quotes.
 """
@@ -116,6 +120,8 @@ COMMANDS: dict[str, Command] = {
     "\\d": Command("[TABLE]", "all tables; or a table's columns, key and indexes", describing.describe),
     "\\dt": Command("", "all tables", describing.list_tables),
     "\\di": Command("", "all indexes", describing.list_indexes),
+    ".import": Command(importing.USAGE, "rows of a file into a table", importing.import_rows),
+    ".export": Command(exporting.USAGE, "rows of a table or query into a file", exporting.export_rows),
     "\\nodes": Command("", "the cluster's nodes", _nodes),
     "\\ranges": Command("[TABLE]", "the ranges of the cluster, or of a table", _ranges),
     ".mode": Command(f"[{'|'.join(FORMS)}]", "the form of results", _mode),

@@ -14,9 +14,12 @@ from prompt_toolkit.document import Document
 from sql_lite_frontend.functions import AGGREGATES, FUNCTIONS
 from sql_lite_frontend.shell.catalog import Catalog
 from sql_lite_frontend.shell.commands import COMMANDS
+from sql_lite_frontend.shell.exporting import OVERWRITE
 from sql_lite_frontend.shell.forms import FORMS
 from sql_lite_frontend.shell.scanning import is_command
 
+FILE_COMMANDS = ("\\i", ".import", ".export")
+IMPORTED = ("PRIMARY KEY (", "NULL '", "FROM LINE ")
 WORD = re.compile(r"(?:([^\W\d]\w*)\.)?([^\W\d]\w*)?$")
 KEYWORDS = re.findall(
     r"\w+",
@@ -46,12 +49,16 @@ class Words(Completer):
         name, space, rest = before.partition(" ")
         if not space:
             yield from _fitting(name, COMMANDS)
-        elif name == "\\i":
-            yield from self._files.get_completions(Document(rest), event)
+        elif name in FILE_COMMANDS and " " not in (file := OVERWRITE.sub("", rest, count=1)):
+            yield from self._files.get_completions(Document(file), event)
         elif name == ".mode":
             yield from _fitting(rest, FORMS)
         elif name == "\\d":
             yield from _fitting(rest, self._catalog.tables)
+        elif name == ".import":
+            yield from _fitting(rest.rpartition(" ")[2], (*self._catalog.tables, *IMPORTED))
+        elif name == ".export":
+            yield from self._in_statement(document)
 
     def _in_statement(self, document: Document) -> Iterator[Completion]:
         match = WORD.search(document.text_before_cursor)

@@ -26,7 +26,7 @@ CELL_LETTERS = 1_000  # of a value in a table; the other forms show all
 WIDTH = 1_000_000  # nothing is wrapped or cut to a width: a pager moves sideways
 NUMBERS = (int, float, Decimal)
 NULL = "NULL"
-QUOTED = re.compile(r'[",\r\n]|^\s|\s$|^$')
+QUOTED = re.compile(r'[",\t\r\n]|^\s|\s$|^$')
 
 Rows = list[tuple[Any, ...]]
 Form = Callable[[Sequence[str], Iterator[Rows], bool], Iterator[str]]
@@ -108,11 +108,11 @@ def _marked(text: str) -> str:
     return harmless(text).replace("|", "\\|")
 
 
-def csv(columns: Sequence[str], batches: Iterator[Rows], terminal: bool) -> Iterator[str]:
+def csv(columns: Sequence[str], batches: Iterator[Rows], terminal: bool, between: str = ",") -> Iterator[str]:
     """CSV with names: NULL is an empty field, and empty text an empty field in quotes, which no library tells apart."""
-    yield _end(",".join(map(_field, columns)), terminal)
+    yield _end(between.join(map(_field, columns)), terminal)
     for batch in batches:
-        yield "".join(_end(",".join(map(_field, row)), terminal) for row in batch)
+        yield "".join(_end(between.join(map(_field, row)), terminal) for row in batch)
 
 
 def _field(value: Any) -> str:

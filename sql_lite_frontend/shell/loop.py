@@ -11,17 +11,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.lexers import PygmentsLexer
-from prompt_toolkit.output import ColorDepth
-
-from sql_lite_frontend.shell.completion import Words
 from sql_lite_frontend.shell.scanning import Scanner, Statement, finished, is_command
 from sql_lite_frontend.shell.shell import Shell
+
+try:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.lexers import PygmentsLexer
+    from prompt_toolkit.output import ColorDepth
+
+    from sql_lite_frontend.shell.completion import Words
+except ImportError as error:
+    raise ImportError("the shell needs prompt_toolkit and pygments: pip install 'argosy[sql]'") from error
 
 HISTORY = "argosy/sql-history"  # below the user's folder of state
 PRIVATE = 0o600
@@ -43,7 +47,8 @@ def run(shell: Shell, welcome: str, **ports: Any) -> None:
         **ports,
     )
     while not shell.over:
-        shell.catalog.refresh()
+        with shell.cancelling.listening():
+            shell.catalog.refresh()
         try:
             text = session.prompt(f"{_mark(shell)}=> ")
         except KeyboardInterrupt:
@@ -71,6 +76,17 @@ def _mark(shell: Shell) -> str:
     return "!" if shell.session.failed else "*"
 
 
+class Kept(FileHistory):
+    """What was typed, in a file; a disk that is full by now ends nothing."""
+
+    def store_string(self, string: str) -> None:
+        """Add a text."""
+        try:
+            super().store_string(string)
+        except OSError:
+            pass
+
+
 def _history(shell: Shell) -> History:
     """Kept for the next time, for this user only; where that cannot be, until the end."""
     state = os.environ.get("XDG_STATE_HOME")
@@ -81,7 +97,7 @@ def _history(shell: Shell) -> History:
     except OSError as error:
         shell.screen.complain(f"What you type is not kept: {error}\n")
         return InMemoryHistory()
-    return FileHistory(path)
+    return Kept(path)
 
 
 def _keys() -> KeyBindings:

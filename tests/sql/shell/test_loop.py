@@ -89,3 +89,24 @@ def test_words_are_completed(shell):
     assert offered(shell, "SELECT * FROM fruit WHERE pri")[0] == "price"
     assert offered(shell, "\\d fr") == ["fruit"] and offered(shell, ".mode cs") == ["csv"]
     assert "\\dt" in offered(shell, "\\d") and offered(shell, "SELECT ") == []
+
+
+def test_files_tables_and_what_may_follow_them_are_completed(shell, tmp_path):
+    typed(shell, "CREATE TABLE fruit (name TEXT PRIMARY KEY, price REAL);\r\x04")
+    shell.catalog.refresh()
+    (tmp_path / "fruit.csv").write_text("name\n")
+    for command in ("\\i", ".import", ".export", ".export OVERWRITE"):
+        assert offered(shell, f"{command} {tmp_path}/fru") == ["it.csv"]
+    assert offered(shell, f".import {tmp_path}/fruit.csv fr") == ["fruit", "FROM LINE "]
+    assert offered(shell, f".import {tmp_path}/fruit.csv fruit PRI") == ["PRIMARY KEY ("]
+    assert offered(shell, f".export {tmp_path}/fruit.csv SELECT pri")[0] == "price"
+    assert ".import" in offered(shell, ".") and ".export" in offered(shell, ".ex")
+
+
+def test_a_history_on_a_full_disk_ends_nothing(shell, monkeypatch):
+    def full(self, string):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop.FileHistory, "store_string", full)
+    out, err = typed(shell, "SELECT 42;\r\x04")
+    assert out.splitlines()[-1] == "42" and err == ""

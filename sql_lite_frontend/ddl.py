@@ -38,6 +38,7 @@ ID_BYTES = 8
 REMOVED_AT_ONCE = 2_000  # rows
 
 Chance = Callable[[], float]
+Progress = Callable[[int, int | None], None]
 
 
 def create_table(statement: tree.CreateTable, schema: Schema, transaction: Transaction, chance: Chance) -> Flow[None]:
@@ -163,18 +164,29 @@ def _no_parameter(term: Any) -> None:
         raise SqlError("22023", "a DEFAULT is a constant", term.at)
 
 
-def remove_dropped(database: Database) -> Flow[None]:
-    """Remove what is left of all tables and indexes that were dropped."""
+def remove_dropped(database: Database, progress: Progress) -> Flow[None]:
+    """Remove what is left of all tables and indexes that were dropped; `progress` is told of how many rows."""
     marks = yield from database.scan(DROPPED_PREFIX, past(DROPPED_PREFIX))
+    done = 0
     for mark, prefix in marks:
+        start: bytes | None = prefix
+        while start is not None:
+            count, start = yield from database.run(_removal(start, prefix, mark))
+            done += count
+            if start is not None:
+                progress(done, None)
 
-        def remove(transaction: Transaction, prefix: bytes = prefix, mark: bytes = mark) -> Flow[bool]:
-            rows = yield from transaction.scan(prefix, past(prefix), REMOVED_AT_ONCE)
-            for key, _ in rows:
-                transaction.delete(key)
-            if len(rows) < REMOVED_AT_ONCE:
-                transaction.delete(mark)
-            return len(rows) == REMOVED_AT_ONCE
 
-        while (yield from database.run(remove)):
-            pass
+def _removal(start: bytes, prefix: bytes, mark: bytes) -> Callable[[Transaction], Flow[tuple[int, bytes | None]]]:
+    """A transaction that removes the next rows: how many, and where to go on, so that none walks over removed ones."""
+
+    def remove(transaction: Transaction) -> Flow[tuple[int, bytes | None]]:
+        rows = yield from transaction.scan(start, past(prefix), REMOVED_AT_ONCE)
+        for key, _ in rows:
+            transaction.delete(key)
+        if len(rows) == REMOVED_AT_ONCE:
+            return len(rows), rows[-1][0] + b"\x00"
+        transaction.delete(mark)
+        return len(rows), None
+
+    return remove

@@ -17,14 +17,13 @@ again, two that build one index share the work, and until the end the index is `
 Does not own entries (sql_lite_frontend/entries.py). Read next: sql_lite_frontend/session.py.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from node.codec import decode_plain, encode_plain
 from node.flow import Flow
 from sql_lite_frontend import tree
 from sql_lite_frontend.bound import Field
-from sql_lite_frontend.ddl import Chance, drop, forget, put_table, remove_dropped, with_index
+from sql_lite_frontend.ddl import Chance, Progress, drop, forget, put_table, remove_dropped, with_index
 from sql_lite_frontend.entries import Entries, taken
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.keys import filling_key, index_prefix, past
@@ -34,8 +33,6 @@ from txn.database import Database
 from txn.transaction import Transaction
 
 FILLED_AT_ONCE = 2_000  # rows
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ def fill(filling: Filling, database: Database, schemas: Schemas, chance: Chance,
         except SqlError as error:
             if error.state == "23505":
                 yield from database.run(remove)
-                yield from remove_dropped(database)
+                yield from remove_dropped(database, progress)
             raise
         progress(done, None if more else done)
 

@@ -17,6 +17,8 @@ from sql_lite_frontend.types import Kind, Type
 from sql_lite_frontend.values import INTEGER_MAX, INTEGER_MIN, TYPES, check_parameter
 from txn.config import TRANSACTION_KEYS_MAX
 
+PYTHON = {kind: each for each, kind in TYPES.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:
@@ -66,8 +68,10 @@ def _check(column: tuple[Any, ...], found: set[type]) -> None:
         well = all(map(isfinite, values))
     elif kinds == {str}:
         well = all(map(str.isascii, values))
+    elif kinds == {PYTHON[Type.TIMESTAMP]}:
+        well = not any(each.tzinfo for each in values)
     else:
-        well = not kinds
+        well = kinds <= {PYTHON[Type.DATE]}
     if not well:
         for each in values:
             check_parameter(each)

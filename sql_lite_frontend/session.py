@@ -15,12 +15,12 @@ from ranges.keys import SQL
 from ranges.router import Router
 from sql_lite_frontend import tree
 from sql_lite_frontend.analysis import Watch, counted
-from sql_lite_frontend.ddl import create_table, drop_table, remove_dropped
+from sql_lite_frontend.ddl import Progress, create_table, drop_table, remove_dropped
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.execution import Executable, executable, executable_for_many, prepare, tables_of
 from sql_lite_frontend.explain import explained, located
 from sql_lite_frontend.expressions import Rows
-from sql_lite_frontend.indexes import Filling, Progress, create_index, drop_index, fill
+from sql_lite_frontend.indexes import Filling, create_index, drop_index, fill
 from sql_lite_frontend.limits import STATEMENTS_CACHED
 from sql_lite_frontend.listings import COLUMNS, shown
 from sql_lite_frontend.many import Portion, portions
@@ -215,7 +215,7 @@ class Session:
         """What a commit leaves to be done."""
         if self._dropped:
             self._dropped = False
-            yield from remove_dropped(self._engine.database)
+            yield from remove_dropped(self._engine.database, self.progress)
         if self._filling is not None:
             filling, self._filling, engine = self._filling, None, self._engine
             yield from fill(filling, engine.database, engine.schemas, engine.chance, self.progress)

@@ -6,13 +6,14 @@
      shell.py        carries one statement or command out, tells errors
       cancelling.py  Ctrl-C ends the statement
       commands.py    \\d and its kin; describing.py and exporting.py do the work of larger ones
-       importing.py  a file's rows into a table; taking.py carries the batches out, progress.py shows how far it is
+       importing.py  a file's rows into a table; taking.py carries the batches out
         records.py   what a row is; guessing.py and converting.py: its types and values
       forms.py       how results look
       screen.py      where they go: terminal, pager, pipe
+      progress.py    how far a long command is
      catalog.py      the tables that are known, for completion.py and \\d
 
-Left out: indexes are built without showing how far; compressed files; CSV with other delimiters than comma and tab.
+Left out: compressed files; CSV with other delimiters than comma and tab.
 
 It takes an engine (sql_lite_frontend/session.py) and what runs flows, and knows nothing of how they came to be:
 argosy/cli/sql.py puts them together. Importing this package's modules needs `pip install 'argosy[sql]'`.

@@ -107,11 +107,12 @@ def _file(shell: "Shell", given: str) -> None:
 HELP_BEFORE = """\
 A statement ends with ; and may have many lines. A command is one line:
 """
-HELP_AFTER = """\
+HELP_AFTER = f"""\
 .import takes .csv and .tsv with a header, and .jsonl, .ndjson or .json with an object a line; .export the same and .md.
-A table that is not there is made: types are guessed, and the first column whose values differ is the primary key, if
-you name none. An empty field is NULL, "" is empty text; NULL 'NA' makes NA NULL, too. Each batch of rows is a
-transaction. A row that cannot be taken is refused alone, with its line and why, and then the exit status is 1.
+  OPTIONS are {importing.OPTIONS}, in this order.
+  A table that is not there is made: types are guessed, and the key is the first column whose values differ, or line.
+  An empty field is NULL and "" is empty text; with NULL 'NA' also NA is NULL. Each batch of rows is a transaction.
+  A row that cannot be taken is refused alone, with its line and why, and then the exit status is 1.
 The prompt is => between statements, -> within one, *=> in an open transaction, !=> in one that has failed.
 Ctrl-C ends a statement, Ctrl-D the shell. FILE and TABLE may stand in quotes.
 """

@@ -17,7 +17,7 @@ from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.schema import Column
 from sql_lite_frontend.shell.records import EMPTY_TEXT, Batch
 from sql_lite_frontend.types import NUMBERS, Type
-from sql_lite_frontend.values import CASTS, INTEGER_MAX, INTEGER_MIN, TYPES, as_text, integer, real
+from sql_lite_frontend.values import CASTS, INTEGER_MAX, INTEGER_MIN, TYPES, as_text, check_parameter, integer, real
 
 BYTES = re.compile(r"[xX]'((?:[0-9a-fA-F]{2})*)'")
 TRUTHS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
@@ -53,6 +53,8 @@ class Converter:
         kinds = set(map(type, some))
         if kinds == {str} and not (self._typed and column.type is Type.BLOB):
             made = ALL[column.type](some)
+        elif len(kinds) == 1 and TYPES.get(*kinds) is column.type:
+            made = list(map(check_parameter, some))
         else:
             made = [_one(column.type, each, self._typed) for each in some]
         if len(some) == len(values):

@@ -61,7 +61,8 @@ class Guess:
         """More rows."""
         for place, values in enumerate(zip(*batch.rows, strict=True)):
             if self._typed:
-                self.kinds[place].update(_kind_of(each) for each in values if each is not None)
+                if Type.TEXT not in self.kinds[place]:
+                    self.kinds[place].update(_kind_of(each) for each in values if each is not None)
                 self.besides[place] = self.kinds[place]
                 self._repeats(place, ["" if each is None else str(each) for each in values])
             else:

@@ -23,7 +23,8 @@ from sql_lite_frontend.shell.taking import Taking
 if TYPE_CHECKING:
     from sql_lite_frontend.shell.shell import Shell
 
-USAGE = "FILE TABLE [PRIMARY KEY (COLUMN, …)] [NULL 'TEXT'] [FROM LINE N]"
+USAGE = "FILE TABLE [OPTIONS]"
+OPTIONS = "[PRIMARY KEY (COLUMN, …)] [NULL 'TEXT'] [FROM LINE N]"
 REST = re.compile(
     r"""(?P<table>"(?:[^"]|"")+"|\S+)(?:\s+PRIMARY\s+KEY\s*\((?P<key>[^)]*)\))?"""
     r"""(?:\s+NULL\s+'(?P<null>(?:[^']|'')*)')?(?:\s+FROM\s+LINE\s+(?P<line>[0-9]{1,12}))?""",
@@ -36,7 +37,7 @@ def import_rows(shell: "Shell", given: str) -> None:
     file, rest = word(given)
     match = REST.fullmatch(rest)
     if match is None:
-        raise ShellError("what is to be imported, and where to?", f".import {USAGE}")
+        raise ShellError("what is to be imported, and where to?", f".import FILE TABLE {OPTIONS}")
     if shell.session.transaction is not None:
         raise ShellError("an import commits batch by batch, and a transaction is open", "COMMIT or ROLLBACK first")
     path, null = Path(file).expanduser(), (match["null"] or "").replace("''", "'")
@@ -59,10 +60,10 @@ def _made(shell: "Shell", path: Path, rows: RowsFile, table: str, key: Sequence[
     if key is None:
         place = guess.key()
         if place is None:
-            key, note = [_free(LINE, columns)], "no column has another value in each row, so it is the line in the file"
+            key, note = [_free(LINE, columns)], "No column differs in each row, so the key is the line in the file."
             columns = {key[0]: "INTEGER"} | columns
         else:
-            key, note = [guess.names[place]], "a guess, for its values differ"
+            key, note = [guess.names[place]], "The primary key is a guess."
     if unknown := [each for each in key if each not in columns]:
         raise ShellError(f"{path} has no column {', '.join(unknown)}", f"it has: {', '.join(columns)}")
     listed = "".join(f"  {quoted(each)} {kind},\n" for each, kind in columns.items())
@@ -70,7 +71,7 @@ def _made(shell: "Shell", path: Path, rows: RowsFile, table: str, key: Sequence[
     shell.run(shell.session.execute(text))
     shell.screen.complain("\n".join(map(harmless, text.split("\n"))) + ";\n")
     if note:
-        shell.screen.complain(f"The primary key is {note}. PRIMARY KEY (COLUMN, …) behind TABLE names another one.\n")
+        shell.screen.complain(f"{note} PRIMARY KEY (COLUMN, …) behind TABLE names another one.\n")
     if missing := guess.missing():
         told = (
             f"TEXT for words like NA beside other values: {', '.join(missing)}. NULL 'NA' behind TABLE makes them NULL."

@@ -41,7 +41,7 @@ def run(shell: Shell, welcome: str, **ports: Any) -> None:
         lexer=PygmentsLexer.from_filename("statement.sql"),
         multiline=True,
         key_bindings=_keys(),
-        prompt_continuation=lambda width, *_: "-> ".rjust(width),
+        prompt_continuation=lambda width, _, wrapped: " " * width if wrapped else "-> ".rjust(width),
         enable_history_search=False,
         color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
         **ports,

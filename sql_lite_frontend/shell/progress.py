@@ -3,8 +3,8 @@
 Owns the bar. Elsewhere than on a terminal there is none. Read next: sql_lite_frontend/shell/screen.py.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -45,3 +45,18 @@ def bar(screen: Screen, title: str, whole: int | None) -> Iterator[Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"), *ends)
     with Progress(*columns, console=Console(file=screen.err, highlight=False), transient=True) as progress:
         yield Bar(screen, progress, progress.add_task(title, total=whole, what=""))
+
+
+@contextmanager
+def following(screen: Screen, title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """What a session tells how many rows are done; from the first time on there is a bar until the block ends."""
+    with ExitStack() as stack:
+        told: Bar | None = None
+
+        def follow(done: int, whole: int | None) -> None:
+            nonlocal told
+            if told is None:
+                told = stack.enter_context(bar(screen, title, whole))
+            told.at(done, f"{done:,} rows")
+
+        yield follow

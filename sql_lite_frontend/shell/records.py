@@ -209,17 +209,18 @@ def _place(file: TextIO) -> int:
 def _objects(file: TextIO, exact: bool) -> Iterator[Row]:
     decoder = json.JSONDecoder(parse_float=Decimal if exact else None, parse_constant=_no_number)
     for number, line in enumerate(_lines(file), 1):
-        if not line.strip():
+        text = line.strip()
+        if not text:
             continue
         try:
-            value = decoder.decode(line)
+            value, end = decoder.raw_decode(text)
         except (ValueError, RecursionError) as error:
             yield number, None, f"it is no JSON: {str(error)[:80]}"
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and end == len(text):
             yield number, value, ""
         else:
-            yield number, None, "it is no object of JSON"
+            yield number, None, "it is not one object of JSON"
 
 
 def _no_number(text: str) -> Any:

@@ -20,12 +20,18 @@ from sql_lite_frontend.shell.cancelling import Cancelling, Runner
 from sql_lite_frontend.shell.catalog import Catalog
 from sql_lite_frontend.shell.complaints import ShellError, complaint
 from sql_lite_frontend.shell.forms import FORMS, Rows
+from sql_lite_frontend.shell.progress import following
 from sql_lite_frontend.shell.scanning import Statement, is_command
 from sql_lite_frontend.shell.screen import Screen
 from txn.errors import ArgosyError
 
 COUNTED = ("table", "line", "markdown")  # forms for a person, who is told how many rows there are
 CANCELLED = ("57014", "40003")
+BEGUN = {
+    "CREATE INDEX": "where \\di says that it is building, the same statement goes on, and DROP INDEX takes it away",
+    "DROP INDEX": "where \\di does not show it any more, its entries go at the next DROP",
+    "DROP TABLE": "where \\dt does not show it any more, its rows go at the next DROP",
+}  # statements that take several transactions, and what is left when they are cancelled
 
 
 class Shell:
@@ -69,7 +75,8 @@ class Shell:
             raise
         except (ArgosyError, ShellError, OSError) as error:
             self._fail(error)
-            self.screen.complain(complaint(error, source, statement.line))
+            begun = "\n" if self.cancelling.asked and self.screen.person else ""  # where the terminal has shown ^C
+            self.screen.complain(begun + complaint(error, source, statement.line))
             return False
         finally:
             if self.timing:
@@ -82,11 +89,17 @@ class Shell:
 
     def execute(self, text: str) -> None:
         """Carry a statement out and show what it gives. Raises SqlError."""
-        result = self.run(self.session.execute(text))
+        name = title(self.engine.parsed(text).statement)
+        try:
+            with following(self.screen, name) as self.session.progress:
+                result = self.run(self.session.execute(text))
+        except SqlError as error:
+            if error.state == "57014":
+                error.hint = BEGUN.get(name, "")
+            raise
         if result.columns:
             self.show(result.columns, self.batches(result))
             return
-        name = title(self.engine.parsed(text).statement)
         self.screen.say(name if result.count < 0 else f"{name}: {rows_text(result.count)}")
 
     def batches(self, result: Result) -> Iterator[Rows]:

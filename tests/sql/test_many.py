@@ -126,3 +126,13 @@ def test_a_plan_is_made_once_for_all_rows(table, monkeypatch):
     table.many(text, [(k, None if k % 3 else "v", k % 5 or None) for k in range(100)])
     table.many(text, [(k, None if k % 3 else "v", k % 5 or None) for k in range(100, 200)])
     assert [name for name, _ in made] == [text]
+
+
+def test_times_with_a_zone_are_none_of_sqls(table):
+    table("CREATE TABLE u (k INTEGER PRIMARY KEY, at TIMESTAMP, day DATE)")
+    moment = dt.datetime(2024, 2, 29, 12)
+    assert (
+        failed(table, "INSERT INTO u VALUES (?, ?, NULL)", [(1, moment), (2, moment.replace(tzinfo=dt.UTC))]) == "22023"
+    )
+    assert table.many("INSERT INTO u VALUES (?, ?, ?)", [(1, moment, moment.date()), (2, None, None)]) == 2
+    assert table("SELECT at, day FROM u ORDER BY k") == [(moment, moment.date()), (None, None)]

@@ -10,6 +10,7 @@ from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.session import Engine
 from txn import transaction
 from txn.queries import Read
+from txn.transaction import Transaction
 
 
 def failed(run, text, parameters=()) -> str:
@@ -99,8 +100,20 @@ def test_rows_of_a_dropped_table_are_removed(table, monkeypatch):
         return table._run(database.scan(b"\x21"))
 
     assert len(left()) == 5
+    starts, real = [], Transaction.scan
+
+    def scan(self, start, *given):
+        starts.append(start)
+        return real(self, start, *given)
+
+    monkeypatch.setattr(Transaction, "scan", scan)
+    told = []
+    table.session.progress = lambda done, total: told.append((done, total))
     table("DROP TABLE t")
+    assert told == [(2, None), (4, None)]
+    rows = [each for each in starts if each.startswith(b"\x21")]
     assert left() == []
+    assert len(set(rows)) == len(rows) == 3, "what is deleted already is not walked over again"
     assert not [key for key, _ in table._run(database.scan()) if b"t" in key]
 
 

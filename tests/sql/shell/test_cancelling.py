@@ -80,3 +80,20 @@ def test_the_second_ctrl_c_gives_a_commit_up_and_its_outcome_is_not_known(shell)
     shell.runner.presses = 2
     assert not attempt(shell, "COMMIT")
     assert "40003" in shell.screen.err.getvalue()
+
+
+def test_what_is_left_of_a_statement_of_several_transactions_is_told(shell):
+    run = shell.engine.database.run
+
+    def pressed(body):
+        result = yield from run(body)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    shell.engine.database.run = pressed
+    assert not attempt(shell, "DROP TABLE t")
+    told = shell.screen.err.getvalue()
+    assert "57014" in told and "its rows go at the next DROP" in told
+    shell.engine.database.run = run
+    assert not attempt(shell, "SELECT k FROM t")
+    assert "42P01" in shell.screen.err.getvalue()

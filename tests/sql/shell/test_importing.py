@@ -112,7 +112,7 @@ def test_the_key_is_the_one_named_or_the_first_column_without_repeats(shell, loa
 
 
 def test_without_a_column_for_a_key_it_is_the_line(shell, load):
-    assert "it is the line in the file" in load("f.csv", "line,b\n,1\n1,1\n1,2\n", "t")
+    assert "so the key is the line in the file" in load("f.csv", "line,b\n,1\n1,1\n1,2\n", "t")
     assert described(shell) == ({"line_": "INTEGER", "line": "INTEGER", "b": "INTEGER"}, "line_")
     assert shell.rows("SELECT * FROM t ORDER BY line_") == [(2, None, 1), (3, 1, 1), (4, 1, 2)]
     assert refused(load("f.csv", "line,b\n7,7\n", "t")) == [2], "the same line again"
@@ -193,11 +193,21 @@ def test_a_key_that_is_too_long_is_refused_alone(shell, load):
 
 def test_bad_lines_of_json(shell, load):
     shell.rows("CREATE TABLE t (k INTEGER PRIMARY KEY, b BLOB)")
-    lines = ['{"k": 1}', '{"k": 2', "[3]", '{"k": 5.5}', '{"k": NaN}', '{"k": true}', '{"k": "\\ud800"}', "{}"]
+    lines = [
+        '{"k": 1}',
+        '{"k": 2',
+        "[3]",
+        '{"k": 4} {}',
+        '{"k": 5.5}',
+        '{"k": NaN}',
+        '{"k": true}',
+        '{"k": "\\ud800"}',
+        "{}",
+    ]
     more = ['{"k": 8, "b": "?"}', '{"b": null}', f'{{"k": {1 << 63}}}', '{"k": 1e999}', '{"k": 9, "b": 5}']
     told = load("f.ndjson", "\n".join(lines + more), "t")
-    assert sorted(refused(told)) == list(range(2, 14))
-    assert "it is no object" in told and "it is no JSON" in told and "5.5 is not a value of INTEGER" in told
+    assert sorted(refused(told)) == list(range(2, 15))
+    assert "it is not one object" in told and "it is no JSON" in told and "5.5 is not a value of INTEGER" in told
     assert "NaN is no number" in told and "beyond 64 bits" in told
     assert shell.rows("SELECT k FROM t") == [(1,)]
 

@@ -10,7 +10,7 @@ from prompt_toolkit.output import DummyOutput
 
 import argosy
 from sql_lite_frontend.session import Engine
-from sql_lite_frontend.shell import loop
+from sql_lite_frontend.shell import loop, progress
 from sql_lite_frontend.shell.completion import Words
 from sql_lite_frontend.shell.screen import Screen
 from sql_lite_frontend.shell.shell import Shell
@@ -73,6 +73,19 @@ def test_a_history_that_cannot_be_kept_is_told(shell, tmp_path):
     out, err = typed(shell, "SELECT 42;\r\x04")
     assert "is not kept" in err
     assert "42" in out
+
+
+def test_a_bar_shows_how_far_an_index_is(shell, monkeypatch):
+    monkeypatch.setattr("sql_lite_frontend.indexes.FILLED_AT_ONCE", 2)
+    monkeypatch.setattr(shell.screen.err, "isatty", lambda: True, raising=False)
+    shown = []
+    monkeypatch.setattr(progress.Bar, "at", lambda self, done, what: shown.append(what))
+    _, err = typed(
+        shell, "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT);\rINSERT INTO t VALUES (1, 'a'), (2, 'b');\r\x04"
+    )
+    assert "CREATE" not in err, "a statement that is soon over has no bar"
+    _, err = typed(shell, "INSERT INTO t VALUES (3, 'c'), (4, 'd'), (5, 'e');\rCREATE INDEX i ON t (v);\r\x04")
+    assert shown == ["4 rows", "5 rows"] and "CREATE INDEX" in err
 
 
 def offered(shell, text):

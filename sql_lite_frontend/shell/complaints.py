@@ -27,7 +27,8 @@ def complaint(error: Exception, source: str = "", first_line: int = 1) -> str:
         hint = error.hint if isinstance(error, ShellError) else ""
         if not str(error):
             return _hint(hint)
-        return harmless(f"{where}ERROR: {error}") + "\n" + _hint(hint)
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        return harmless(f"{where}ERROR: {told}") + "\n" + _hint(hint)
     place = error.position
     line = first_line + (place[0] - 1 if place else 0)
     where = f"{source}:{line}: " if source else ""

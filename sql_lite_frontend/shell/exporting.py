@@ -18,7 +18,7 @@ from sql_lite_frontend import tree
 from sql_lite_frontend.session import Result
 from sql_lite_frontend.shell.arguments import NAME, name, quoted, word
 from sql_lite_frontend.shell.complaints import ShellError
-from sql_lite_frontend.shell.forms import Form, Rows, csv, json_lines, markdown
+from sql_lite_frontend.shell.forms import Form, Rows, csv, json_lines, markdown, rows_text
 from sql_lite_frontend.shell.progress import bar
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def export_rows(shell: "Shell", given: str) -> None:
         raise ShellError(f"two columns are called {twice[0]}", "SELECT … AS … names them apart")
     with _replaced(path) as lines:
         count = _write(shell, lines, form, result)
-    shell.screen.say(f"{count:,} row{'' if count == 1 else 's'} in {path}")
+    shell.screen.say(f"{rows_text(count)} in {path}")
 
 
 def _write(shell: "Shell", lines: TextIO, form: Form, result: Result) -> int:
@@ -69,7 +69,7 @@ def _write(shell: "Shell", lines: TextIO, form: Form, result: Result) -> int:
             nonlocal count
             for rows in shell.batches(result):
                 count += len(rows)
-                told.at(count, f"{count:,} rows")
+                told.at(count, rows_text(count))
                 yield rows
 
         lines.writelines(form(result.columns, counted(), False))

@@ -32,6 +32,11 @@ Rows = list[tuple[Any, ...]]
 Form = Callable[[Sequence[str], Iterator[Rows], bool], Iterator[str]]
 
 
+def rows_text(count: int) -> str:
+    """How many rows there are."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
 def text_of(value: Any) -> str:
     """A value for a person; NULL is a word."""
     if value is None:

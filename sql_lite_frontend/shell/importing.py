@@ -15,6 +15,7 @@ from node.terminal import harmless
 from sql_lite_frontend.schema import Table
 from sql_lite_frontend.shell.arguments import name, names, quoted, word
 from sql_lite_frontend.shell.complaints import ShellError
+from sql_lite_frontend.shell.forms import rows_text
 from sql_lite_frontend.shell.guessing import LINE, Guess
 from sql_lite_frontend.shell.progress import bar
 from sql_lite_frontend.shell.records import RowsFile, opened
@@ -73,10 +74,8 @@ def _made(shell: "Shell", path: Path, rows: RowsFile, table: str, key: Sequence[
     if note:
         shell.screen.complain(f"{note} PRIMARY KEY (COLUMN, …) behind TABLE names another one.\n")
     if missing := guess.missing():
-        told = (
-            f"TEXT for words like NA beside other values: {', '.join(missing)}. NULL 'NA' behind TABLE makes them NULL."
-        )
-        shell.screen.complain(harmless(told) + "\n")
+        told = f"TEXT for words like NA beside other values: {', '.join(missing)}."
+        shell.screen.complain(harmless(told) + " If these are NULL: DROP TABLE, and import with NULL 'NA'.\n")
     return shell.catalog.now(None)[table]
 
 
@@ -88,7 +87,7 @@ def _guessed(shell: "Shell", path: Path, rows: RowsFile, null: str) -> Guess:
             shell.cancelling.look()
             guess.take(batch)
             count += len(batch.rows)
-            told.at(batch.bytes_read, f"{count:,} rows")
+            told.at(batch.bytes_read, rows_text(count))
     if not count:
         raise ShellError(f"{path} has no row to guess the columns of a table from")
     return guess

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.text import Text
 
 from node.terminal import harmless
+from sql_lite_frontend.shell.forms import rows_text
 from sql_lite_frontend.shell.screen import Screen
 
 
@@ -57,6 +58,6 @@ def following(screen: Screen, title: str) -> Iterator[Callable[[int, int | None]
             nonlocal told
             if told is None:
                 told = stack.enter_context(bar(screen, title, whole))
-            told.at(done, f"{done:,} rows")
+            told.at(done, rows_text(done))
 
         yield follow

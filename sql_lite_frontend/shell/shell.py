@@ -19,7 +19,7 @@ from sql_lite_frontend.shell import commands
 from sql_lite_frontend.shell.cancelling import Cancelling, Runner
 from sql_lite_frontend.shell.catalog import Catalog
 from sql_lite_frontend.shell.complaints import ShellError, complaint
-from sql_lite_frontend.shell.forms import FORMS, Rows
+from sql_lite_frontend.shell.forms import FORMS, Rows, rows_text
 from sql_lite_frontend.shell.progress import following
 from sql_lite_frontend.shell.scanning import Statement, is_command
 from sql_lite_frontend.shell.screen import Screen
@@ -131,8 +131,3 @@ def title(statement: Any) -> str:
     if isinstance(statement, tree.Plain):
         return statement.word.upper()
     return re.sub(r"(?<!^)(?=[A-Z])", " ", type(statement).__name__).upper()
-
-
-def rows_text(count: int) -> str:
-    """How many rows there are."""
-    return f"{count:,} row{'' if count == 1 else 's'}"

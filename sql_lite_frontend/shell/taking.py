@@ -18,6 +18,7 @@ from sql_lite_frontend.schema import Column, Table
 from sql_lite_frontend.shell.arguments import quoted
 from sql_lite_frontend.shell.complaints import ShellError
 from sql_lite_frontend.shell.converting import Converter, Rows
+from sql_lite_frontend.shell.forms import rows_text
 from sql_lite_frontend.shell.guessing import LINE, names_of
 from sql_lite_frontend.shell.progress import Bar
 from sql_lite_frontend.shell.records import Batch, RowsFile
@@ -64,22 +65,22 @@ class Taking:
         try:
             for batch in self._rows.batches(first_line, exact):
                 self._take(batch)
-                self._told.at(batch.bytes_read, f"{self.taken:,} rows")
+                self._told.at(batch.bytes_read, rows_text(self.taken))
         except (ArgosyError, NodeError, OSError, ShellError, KeyboardInterrupt):
             self._tell_end()
             raise
         seconds = max(clock.now() - began, 1e-9)
         if self._shell.screen.err.isatty() or self.refused:
-            self._told.say(f"{self.taken:,} rows taken in {seconds:.1f} s ({self.taken / seconds:,.0f} rows/s)")
+            self._told.say(f"{rows_text(self.taken)} taken in {seconds:.1f} s ({self.taken / seconds:,.0f} rows/s)")
         if self.refused:
             reasons = ", ".join(f"{count:,} {what}" for what, count in self.refused.most_common())
-            raise ShellError(f"{self._path}: {self.refused.total():,} rows refused: {reasons}")
+            raise ShellError(f"{self._path}: {rows_text(self.refused.total())} refused: {reasons}")
 
     def _tell_end(self) -> None:
         """How far it came, and how to go on."""
-        self._told.say(f"{self._path}: not all was read. {self.taken:,} rows are in, up to line {self.last:,}.")
+        self._told.say(f"{self._path}: not all was read. {rows_text(self.taken)} came in, up to line {self.last:,}.")
         if self.refused:
-            self._told.say(f"{self.refused.total():,} rows up to there were refused.")
+            self._told.say(f"{rows_text(self.refused.total())} up to there: refused.")
         if self.doubtful is not None:
             first, last = self.doubtful
             self._told.say(f"The rows of the lines {first:,} to {last:,} may be in, too: those are refused then.")

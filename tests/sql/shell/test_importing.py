@@ -127,7 +127,7 @@ def test_a_column_of_long_texts_is_no_key(shell, load):
 
 def test_words_for_what_is_missing(shell, load):
     told = load("f.csv", "k,v,w\n1,NA,x\n2,5,NA\n", "t")
-    assert "TEXT for words like NA beside other values: v. NULL 'NA'" in told
+    assert "TEXT for words like NA beside other values: v. If" in told
     assert well(load("f.csv", "k,v,w\n1,NA,x\n2,5,NA\n", "u NULL 'NA'"))
     assert described(shell, "u")[0] == {"k": "INTEGER", "v": "INTEGER", "w": "TEXT"}
     assert shell.rows("SELECT v, w FROM u ORDER BY k") == [(None, "x"), (5, None)]
@@ -337,7 +337,7 @@ def test_whatever_ends_it_the_line_is_told_and_from_there_it_goes_on(shell, load
     text, fail = five
     fail(failure, committed)
     told = load("f.csv", text, "t")
-    assert f"{line - 2} rows are in, up to line {line - 1}." in told and "may be in" not in told
+    assert f"{line - 2} rows came in, up to line {line - 1}." in told and "may be in" not in told
     assert f"The same command with FROM LINE {line} goes on." in told
     assert shell.rows("SELECT count(*) FROM t") == [(line - 2,)]
     assert well(load("f.csv", text, f"t FROM LINE {line}"))
@@ -349,7 +349,7 @@ def test_a_refused_row_is_behind_it_as_well(shell, load, five):
     shell.rows("INSERT INTO t VALUES (1)")
     fail(Unavailable("nobody answers"), False)
     told = load("f.csv", text, "t")
-    assert "1 rows are in, up to line 3." in told and "1 rows up to there were refused" in told
+    assert "1 row came in, up to line 3." in told and "1 row up to there: refused" in told
 
 
 def test_a_file_that_cannot_be_read_to_its_end(shell, load, five, monkeypatch):
@@ -363,7 +363,7 @@ def test_a_file_that_cannot_be_read_to_its_end(shell, load, five, monkeypatch):
 
     monkeypatch.setattr(records.CsvFile, "batches", broken)
     told = load("f.csv", text, "t FROM LINE 5")
-    assert "0 rows are in, up to line 4." in told and "FROM LINE 5 goes on" in told and "Input/output error" in told
+    assert "0 rows came in, up to line 4." in told and "FROM LINE 5 goes on" in told and "Input/output error" in told
 
 
 @pytest.mark.parametrize("failure", [OutcomeUnknown("who knows"), DiskError("full")])
@@ -376,7 +376,7 @@ def test_rows_that_may_be_in_are_told(shell, load, five, failure):
         told = shell.screen.err.getvalue()
     else:
         told = load("f.csv", text, "t")
-    assert "4 rows are in, up to line 5." in told and "lines 6 to 7 may be in, too" in told
+    assert "4 rows came in, up to line 5." in told and "lines 6 to 7 may be in, too" in told
     assert refused(load("f.csv", text, "t FROM LINE 6")) == [6, 7]
     assert shell.rows("SELECT count(*) FROM t") == [(10,)]
 

@@ -203,7 +203,7 @@ def test_a_client_of_a_cluster(connect, database, scheme):
 
 def test_who_answers_reads_is_the_engines_to_know(connect, monkeypatch):
     asked = []
-    monkeypatch.setattr(dbapi, "Engine", lambda router, nearest: asked.append(nearest) or Engine(router, nearest))
+    monkeypatch.setattr(dbapi, "Engine", lambda router, nearest, _: asked.append(nearest) or Engine(router, nearest))
     for reads in ("leader", "nearest"):
         assert connect(reads=reads).execute("SELECT count(*) FROM t").fetchone() == (0,)
     assert asked == [False, True]

@@ -8,7 +8,7 @@ import argosy
 from sql_lite_frontend.session import Engine
 from sql_lite_frontend.shell.scanning import Statement
 from sql_lite_frontend.shell.screen import Screen
-from sql_lite_frontend.shell.shell import Cluster, Shell
+from sql_lite_frontend.shell.shell import Shell
 
 
 class Told(Shell):
@@ -30,4 +30,4 @@ class Told(Shell):
 def shell(tmp_path):
     with argosy.open(tmp_path / "one") as database:
         screen = Screen(io.StringIO(), io.StringIO(), person=False)
-        yield Told(Engine(database.router), database.runner, screen, Cluster(lambda _: ((), []), lambda _: ((), [])))
+        yield Told(Engine(database.router), database.runner, screen)

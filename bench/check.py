@@ -66,7 +66,7 @@ def run(shape: Shape) -> dict[str, Any]:
     with Cluster() as cluster:
         cluster.start(shape.nodes)
         step = max(1, len(workload.keys) // (SPLITS + 1))
-        cluster.split_at(workload.keys[step::step][:SPLITS])
+        cluster.split_at(workload.keys[step::step][:SPLITS], space=workload.space)
         cluster.wait_healthy(shape.nodes)
         prepare(cluster, workload)
         steps, seconds = trio.run(_load, cluster, workload, shape)

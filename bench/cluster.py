@@ -197,10 +197,14 @@ class Cluster:
         return self.addresses.index(address) + 1
 
     def split_at(
-        self, keys: Sequence[bytes], seconds: float = START_SECONDS_MAX, tell: Callable[[int], None] = lambda done: None
+        self,
+        keys: Sequence[bytes],
+        seconds: float = START_SECONDS_MAX,
+        tell: Callable[[int], None] = lambda done: None,
+        space: bytes = USER,
     ) -> None:
-        """Split so that a range begins at each of these user keys, in rounds that halve: all splits of a round meet
-        different ranges, and go on at once. `tell` hears how many are done."""
+        """Split so that a range begins at each of these keys of a space, in rounds that halve: all splits of a round
+        meet different ranges, and go on at once. `tell` hears how many are done."""
         done = 0
         with remote.runner(self.address(), None) as (connection, calls):
 
@@ -217,7 +221,7 @@ class Cluster:
                 while not isinstance(reply, Done):
                     if connection.clock.now() > until:
                         raise BenchFailed(f"no split at {key!r} within {seconds:.0f} s; last: {reply}")
-                    reply = yield from connection.core.router.control(SplitRange(USER + key), CALL_SECONDS)
+                    reply = yield from connection.core.router.control(SplitRange(space + key), CALL_SECONDS)
                     if not isinstance(reply, Done):
                         yield Sleep(pause)  # the range rests from another change, or the nodes are busy
                         pause = min(2 * pause, PAUSE_SECONDS_MAX)

@@ -6,6 +6,7 @@ Does not own who runs the flows (txn/client.py, node/host.py). Read next: txn/tr
 """
 
 from collections.abc import Callable, Generator, Iterable
+from copy import copy
 from typing import TypeVar
 
 from node.flow import Flow, Gather, Send, Sleep
@@ -69,6 +70,12 @@ class Database:
             found.append(descriptor.group)
             key = descriptor.end
         return found
+
+    def within(self, space: bytes) -> "Database":
+        """The same, on another space of keys."""
+        other = copy(self)
+        other.space = Space(space)
+        return other
 
     # -- one-shots ---------------------------------------------------------------------------------------------------
 

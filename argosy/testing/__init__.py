@@ -28,14 +28,14 @@ lies outside is simulated, each by one file:
                       nemesis.py     carries them out; all is undone at the end, but the dead stay dead
                       *_faults.py    what each one does
                       members.py     nodes that join, and those that are given up
-    load              workloads/     bank, counters, cycle, followers, lists, registers, sets
+    load              workloads/     bank, counters, cycle, followers, lists, registers, sets, sql
     a user's program  commands.py    what may be done to a cluster; plain.py and virtual.py are its two forms
 
 What must hold is checked while it runs (safety.py: Raft's safety, equal replicas; promises.py: what is said, and
 leases; queues.py: bounds) and afterwards, from what clients saw (linear.py: single keys are linearizable; serial.py:
 transactions are strictly serializable, and what is not is called by its name; snapshots.py, growing.py: what a bank, a
-ring, a set and a counter may never show) and from what is left (aftermath.py: writes succeed soon, nothing is left
-unsettled, nothing waits for ever).
+ring, a set and a counter may never show; books.py, entries.py: what tables and their indexes must hold) and from what
+is left (aftermath.py: writes succeed soon, nothing is left unsettled, nothing waits for ever).
 
 A person drives it by `python -m tests.simulator` (one seed, its trace, the faults that a failure takes: trace.py,
 shrink.py) and by `make soak` (fresh seeds, and what they reach: coverage.py, points.py).

@@ -36,7 +36,7 @@ def write_everywhere(router: Router, database: Database) -> Flow[bool]:
     while not isinstance(ranges, RangesAre) or not ranges.ranges:
         ranges = yield from router.control(ListRanges(USER, RANGES_MAX), RECOVERY_SECONDS)
     starts = [max(each.descriptor.start, USER) for each in ranges.ranges]
-    yield Gather(tuple(_write(database, start[1:] or b"\x00") for start in starts))
+    yield Gather(tuple(_write(database.within(start[:1]), start[1:] or b"\x00") for start in starts))
     return True
 
 

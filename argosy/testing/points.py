@@ -199,4 +199,16 @@ TXN = (
     Point("txn: rows are collected (F5)", "txn.closing:Collect.apply", lambda _, result: result.reply.removed),
 )  # fmt: skip
 
-POINTS: tuple[Point, ...] = (*RAFT, *NODE, *RANGES, *TXN)
+SQL = (
+    Point("sql: a statement meets a new catalog", "sql_lite_frontend.schema:Schemas.now",
+          lambda _, result: not result.tables),
+    Point("sql: a statement writes while an index is built", "sql_lite_frontend.writes:Writing.carry_out",
+          lambda arguments, _: any(entries.index.building for entries, *_ in arguments[0]._indexes)),
+    Point("sql: a value that is there twice is refused", "sql_lite_frontend.writes:Pending._twice"),
+    Point("sql: an index is built in portions", "sql_lite_frontend.indexes:fill"),
+    Point("sql: somebody goes on with another one's index", "sql_lite_frontend.indexes:_goes_on", _true),
+    Point("sql: an index is dropped", "sql_lite_frontend.indexes:_drop"),
+    Point("sql: what was dropped is removed", "sql_lite_frontend.ddl:remove_dropped"),
+)  # fmt: skip
+
+POINTS: tuple[Point, ...] = (*RAFT, *NODE, *RANGES, *TXN, *SQL)

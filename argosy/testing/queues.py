@@ -69,7 +69,9 @@ GROWS = (
     "RealState._rows",
     "RealJournal._terms",
     "Log.entries",
-)  # with what is written
+    "LeaderMemory._recent",
+    "LeaderMemory._older",
+)  # with what is read and written, up to their bounds above
 
 
 def sizes(node: Any) -> dict[str, int]:

@@ -240,7 +240,7 @@ class Simulation:
                 self._order_split(self.world.chance)
         for number in range(1, self._ranges):
             key = self.workload.keys[number * len(self.workload.keys) // self._ranges]
-            self._wait("a split", FORM_SECONDS, self._until_done(SplitRange(USER + key)))
+            self._wait("a split", FORM_SECONDS, self._until_done(SplitRange(self.workload.space + key)))
 
     def _until_done(self, message: Any) -> Flow[bool]:
         while not isinstance((yield from self.operator.client.router.control(message, ORDER_SECONDS)), Done):
@@ -283,8 +283,8 @@ class Simulation:
         }
 
     def _order_split(self, chance: Random) -> None:
-        key = chance.choice(self.workload.keys)
-        self._order(lambda ranges: SplitRange(USER + key))
+        key = self.workload.space + chance.choice(self.workload.keys)
+        self._order(lambda ranges: SplitRange(key))
 
     def _order_merge(self, chance: Random) -> None:
         def order(ranges: RangesAre) -> Any:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from argosy.testing.workloads import WORKLOADS
 from tests.mutants.mutant import HARD, LISTS, Mutant, listed, plant
 
 SECONDS = 300.0  # of one core, for each bug
@@ -26,7 +27,8 @@ def hunt(mutant: Mutant | None, seconds: float) -> Result:
     """Sweep a tree with this bug, or without any, in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="argosy-mutant-") as folder:
         plant(mutant, Path(folder))
-        command = [sys.executable, "-m", "tests.mutants.sweep", f"{seconds:g}"]
+        workloads = sorted(WORKLOADS) if mutant is None else mutant.workloads
+        command = [sys.executable, "-m", "tests.mutants.sweep", f"{seconds:g}", *workloads]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONPATH": folder}
         done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     result: Result = json.loads(done.stdout)

@@ -15,6 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from argosy.testing.workloads import WORKLOADS
+
 ROOT = Path(__file__).resolve().parents[2]
 LISTS = ("raft", "leases", "node", "ranges", "txn")
 HARD = "hard"  # not found yet, so not among those that must be
@@ -30,6 +32,13 @@ class Mutant:
     path: str
     before: str
     after: str
+
+    @property
+    def workloads(self) -> list[str]:
+        """Which can meet it: only `sql` goes through the front end, and it goes through nothing else than all do."""
+        if self.path.startswith("sql_lite_frontend/"):
+            return ["sql"]
+        return sorted(WORKLOADS.keys() - {"sql"})
 
     def mutated(self) -> str:
         """The file's text with the bug in it. Raises ValueError if `before` is not there exactly once."""

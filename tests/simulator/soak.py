@@ -23,10 +23,10 @@ from argosy.testing.points import POINTS
 from argosy.testing.workloads import WORKLOADS
 from tests.simulator.runs import SECONDS, Failure, Run, attempt
 
-LONG_EVERY = 10  # each tenth run goes on for ten times as long
+LONG_EVERY = 9  # each ninth run goes on for ten times as long; every workload has its turn at that
 LONG_FACTOR = 10
 FILES_EVERY = 25  # each so manieth run has real files
-WILD_EVERY = 10  # and each so manieth has clocks beyond their bound
+WILD_EVERY = 9  # and each so manieth has clocks beyond their bound
 HANG_SECONDS = 600.0  # of real time without an end of one run
 LOOK_SECONDS = 0.5
 HOURS_FOR_ALL = 10.0  # of simulated time, in which everything that must be reached is

@@ -14,6 +14,7 @@ from tests.simulator.kept import KEPT
 from tests.simulator.runs import Run
 
 SEEDS = 35  # of each workload
+SEEDS_OF = {"sql": 2}  # of one that takes longer
 SEEDS_PER_TEST = 5
 
 
@@ -29,10 +30,12 @@ def run(one, record_totals):
     record_totals(totals)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
-@pytest.mark.parametrize("workload", sorted(WORKLOADS))
+@pytest.mark.parametrize(
+    ("workload", "first"),
+    [(each, first) for each in sorted(WORKLOADS) for first in range(0, SEEDS_OF.get(each, SEEDS), SEEDS_PER_TEST)],
+)
 def test_promises_hold_under_faults(workload, first, record_totals):
-    for seed in range(first, first + SEEDS_PER_TEST):
+    for seed in range(first, min(first + SEEDS_PER_TEST, SEEDS_OF.get(workload, SEEDS))):
         run(Run(seed, workload), record_totals)
 
 

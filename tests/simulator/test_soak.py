@@ -6,6 +6,7 @@ from argosy.testing.coverage import Point, counting
 from argosy.testing.points import POINTS
 from argosy.testing.simulation import Simulation
 from argosy.testing.trace import trace
+from argosy.testing.workloads import WORKLOADS
 from node.raft import candidate, core, leader
 from node.raft import messages as m
 from node.raft.log import Log
@@ -83,6 +84,12 @@ def test_runs_go_through_all_workloads_and_some_are_long():
     assert max(run.seconds for run in some) == SECONDS * LONG_FACTOR
     assert [run.seed - 7 for run in some if run.files] == [FILES_EVERY - 1]
     assert sum(run.wild_clocks for run in some) == len(some) // WILD_EVERY
+
+
+def test_every_workload_has_its_turn_at_every_kind_of_run():
+    some = [run for run, _ in zip(runs(7, SECONDS), range(FILES_EVERY * len(WORKLOADS)), strict=False)]
+    for kind in (lambda run: run.seconds > SECONDS, lambda run: run.files, lambda run: run.wild_clocks):
+        assert {run.workload for run in some if kind(run)} == set(WORKLOADS)
 
 
 def test_a_soak_goes_on_until_it_is_interrupted_and_keeps_its_figures():

@@ -9,6 +9,7 @@ All of them are flows over txn/database.py, so that the simulator and the bench 
     lists       reads, scans and appends over several lists; strictly serializable
     registers   single keys by every kind of operation; linearizable
     sets        elements as keys of their own, which appear in the middle of scans; none is lost
+    sql         transfers between rows of a table, their log and its archive, while indexes are built and dropped
 
 Owns the table of them. What a legal history is, is owned by the checkers that they feed (argosy/testing/history.py).
 Does not own who runs them, nor for how long.
@@ -29,6 +30,15 @@ from argosy.testing.workloads.workload import Workload
 
 __all__ = ["WORKLOADS", "Workload"]
 
+
+def _sql(chance: Random, clock: Callable[[], float]) -> Workload:
+    """Imported when it is wanted: it needs a parser that users of simulated clusters may lack."""
+    from argosy.testing.workloads.sql import Sql
+
+    return Sql(chance, clock)
+
+
 WORKLOADS: dict[str, Callable[[Random, Callable[[], float]], Workload]] = {
-    each.name: each for each in (Bank, Counters, Cycle, Followers, Lists, Registers, Sets)
+    **{each.name: each for each in (Bank, Counters, Cycle, Followers, Lists, Registers, Sets)},
+    "sql": _sql,
 }

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from argosy.testing.history import Outcome
 from node.flow import Flow
+from ranges.keys import USER
 from txn.database import Database
 from txn.errors import Aborted, OutcomeUnknown, Unavailable
 from txn.transaction import Row
@@ -21,10 +22,11 @@ Told = tuple[float, float, Outcome, int]  # the fields of an `Operation`
 class Workload(Protocol):
     """What a run asks of a database.
 
-    `keys` are user keys spread like the workload's own, at which ranges may be split.
+    `keys` are keys of `space`, spread like the workload's own, at which ranges may be split.
     """
 
     name: str
+    space: bytes
     keys: list[bytes]
     outcomes: dict[str, int]
 
@@ -49,6 +51,7 @@ class Tally:
     """What all workloads share. Client 0 is who prepares and finishes."""
 
     name = ""
+    space = USER
 
     def __init__(self, chance: Random, clock: Callable[[], float]) -> None:
         self.chance = chance

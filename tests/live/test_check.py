@@ -7,7 +7,7 @@ from bench.check import Shape, run
 OPERATIONS = 150
 
 
-@pytest.mark.parametrize("workload", ["bank", "lists"])
+@pytest.mark.parametrize("workload", ["bank", "lists", "sql"])
 def test_clients_of_real_nodes_see_what_was_promised(workload):
     row = run(Shape(workload, clients=4, operations=OPERATIONS, kill=True))
     assert row["operations"] == OPERATIONS

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import argosy
-from sql_lite_frontend.bound import Field
-from sql_lite_frontend.entries import Entries, taken
+from argosy.testing.entries import entries_of
 from sql_lite_frontend.keys import index_prefix, past
-from sql_lite_frontend.scans import scanned
 from sql_lite_frontend.session import Engine, Session
 
 
@@ -49,15 +47,12 @@ class Plain:
         def look(transaction: Any) -> Any:
             schema = yield from self.engine.schemas.now(transaction)
             described = yield from schema.table(transaction, table)
-            fields = [Field(each.name, each.type, True, place=at) for at, each in enumerate(described.columns)]
-            stored = yield from transaction.scan(described.prefix, past(described.prefix))
-            rows = scanned(described.layout, fields, None)(stored, ())
+            rows = yield from transaction.scan(described.prefix, past(described.prefix))
             counts = {}
             for index in described.indexes:
                 prefix = index_prefix(described.id, index.number)
                 found = yield from transaction.scan(prefix, past(prefix))
-                made, of = Entries(described, index), taken(index.entry)
-                assert dict(found) == {made.key(of(row)): made.value(of(row)) for row in rows}, index.name
+                assert dict(found) == entries_of(described, index, dict(rows)), index.name
                 counts[index.name] = len(found)
             return counts
 

@@ -30,6 +30,15 @@ def led(stage: Played) -> Played:
     return stage
 
 
+def test_the_same_on_another_space_asks_as_the_first_one_does():
+    stage, database = played(Committed(77 << 16), seconds=3.0)
+    other = database.within(b"\x20")
+    assert led(stage).run(other.put(b"k", b"v")) == 77 << 16
+    assert puts(stage)[0].key == b"\x20k"
+    assert (other.router, other.seconds) == (database.router, 3.0)
+    assert database.space.prefix == b"\x10"
+
+
 def test_a_put_with_a_known_route_is_one_message():
     stage, database = played(Committed(77 << 16))
     assert led(stage).run(database.put(b"k", b"v")) == 77 << 16

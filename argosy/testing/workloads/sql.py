@@ -292,7 +292,8 @@ class Sql(Tally):
         asked = QUESTIONS if whole else self.chance.sample(QUESTIONS, self.chance.randint(0, QUESTIONS_MAX))
         for each in asked:
             rows = yield from rows_of(session, each.text, *[account] * each.text.count("?"))
-            self._require(begin, each.agrees(rows, found), f"{each.text} with {account} shows {rows}: {found}")
+            if not each.agrees(rows, found):
+                self._wrong(begin, f"{each.text} with {account} shows {rows}, not {each.answer(found)}")
         wrong = ""
         if whole or self.chance.random() < 0.2:
             assert session.transaction is not None, "BEGIN has begun one"

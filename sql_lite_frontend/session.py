@@ -171,6 +171,7 @@ class Session:
         if self.transaction is not None:
             raise SqlError("25001", "a transaction is open already", hint="COMMIT or ROLLBACK first")
         self.transaction = self._engine.database.begin()
+        self._dropped, self._filling = False, None
 
     def _carried(self, body: Callable[[Transaction], Flow[T]], writes: bool = True) -> Flow[T]:
         """What a statement does, in the open transaction or one of its own."""
@@ -184,7 +185,7 @@ class Session:
                 raise
         if not writes:
             return (yield from body(self._engine.database.begin()))
-        self._filling = None
+        self._dropped, self._filling = False, None  # one that failed before has left nothing to be done
         result = yield from self._engine.database.run(body)
         yield from self._after()
         return result
@@ -202,7 +203,6 @@ class Session:
         self.transaction, self.failed = None, False
         if word == "rollback":
             transaction.rollback()
-            self._dropped = False
             return Result(())
         if failed:
             transaction.rollback()
@@ -212,13 +212,15 @@ class Session:
         return Result(())
 
     def _after(self) -> Flow[None]:
-        """What a commit leaves to be done."""
+        """What a commit leaves to be done. It stands, whatever becomes of what it dropped: others go on with that."""
         if self._dropped:
-            self._dropped = False
-            yield from remove_dropped(self._engine.database, self.progress)
+            try:
+                yield from remove_dropped(self._engine.database, self.progress)
+            except (Aborted, OutcomeUnknown, Unavailable):
+                pass
         if self._filling is not None:
-            filling, self._filling, engine = self._filling, None, self._engine
-            yield from fill(filling, engine.database, engine.schemas, engine.chance, self.progress)
+            engine = self._engine
+            yield from fill(self._filling, engine.database, engine.schemas, engine.chance, self.progress)
 
     def _within(self, parsed: Parsed, given: tuple[Any, ...], transaction: Transaction) -> Flow[Result]:
         """A statement in a transaction. The row that it most likely reads first comes along with the version."""

@@ -7,8 +7,10 @@ import pytest
 
 from sql_lite_frontend import operators, sources
 from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.keys import NEXT_ID_KEY, VERSION_KEY
 from sql_lite_frontend.session import Engine
 from txn import transaction
+from txn.errors import Aborted, OutcomeUnknown, Unavailable
 from txn.queries import Read
 from txn.transaction import Transaction
 
@@ -89,6 +91,44 @@ def test_a_catalog_that_was_taken_back_is_forgotten(run):
     run("CREATE TABLE t (k TEXT PRIMARY KEY)")
     run("INSERT INTO t VALUES ('x')")
     assert run("SELECT k FROM t") == [("x",)]
+
+
+@pytest.mark.parametrize("error", [Aborted, OutcomeUnknown, Unavailable])
+def test_a_commit_stands_although_what_it_dropped_cannot_be_removed_now(table, monkeypatch, error):
+    def fails(database):
+        raise error("nobody answered")
+        yield
+
+    table("INSERT INTO t VALUES (1, 'a')")
+    table("CREATE INDEX i ON t (v)")
+    with monkeypatch.context() as broken:
+        broken.setattr("sql_lite_frontend.session.remove_dropped", fails)
+        table("BEGIN")
+        table("DROP INDEX i")
+        table("INSERT INTO t VALUES (2, 'b')")
+        table("COMMIT")
+        table("CREATE INDEX i ON t (v)")
+        table("DROP INDEX i")
+    assert table("SELECT count(*) FROM t") == [(2,)]
+    table("DROP TABLE t")
+    kept = [key for key, _ in table._run(table.engine.database.scan())]
+    assert kept == [VERSION_KEY, NEXT_ID_KEY], "whoever drops next removes what was left"
+
+
+@pytest.mark.parametrize("later", ["BEGIN; COMMIT", "INSERT INTO t VALUES (-1, 'z')"])
+def test_what_a_statement_would_have_left_to_be_done_is_forgotten_when_it_fails(table, monkeypatch, later):
+    def fails(body, seconds=None):
+        yield from body(table.engine.database.begin())
+        raise Aborted("others were faster")
+
+    monkeypatch.setattr("sql_lite_frontend.indexes.FILLED_AT_ONCE", 2)
+    table.many("INSERT INTO t VALUES (?, 'a')", [(k,) for k in range(5)])
+    with monkeypatch.context() as broken:
+        broken.setattr(table.engine.database, "run", fails)
+        assert failed(table, "CREATE INDEX i ON t (v)") == "40001"
+    for text in later.split("; "):
+        table(text)
+    assert table.entries("t") == {}
 
 
 def test_rows_of_a_dropped_table_are_removed(table, monkeypatch):

@@ -222,9 +222,12 @@ class Sql(Tally):
             )
             yield from session.execute(text, (source, amount, amount, source, source, target))
         yield from self._write_down(session, (number, source, target, amount))
-        if self.chance.random() < 0.1:
+        lot = self.chance.random()
+        if lot < 0.1:
             yield from session.execute("ROLLBACK")
             return False
+        if lot < 0.13:  # what it leaves to be done must not change what is told of the transfer
+            yield from session.execute(f"DROP INDEX IF EXISTS {self.chance.choice(INDEXES)[1]}")
         yield from session.execute("COMMIT")
         return True
 

@@ -14,7 +14,7 @@ from tests.simulator.kept import KEPT
 from tests.simulator.runs import Run
 
 SEEDS = 35  # of each workload
-SEEDS_OF = {"sql": 2}  # of one that takes longer
+SEEDS_OF = {"sql": 1}  # of one that takes longer
 SEEDS_PER_TEST = 5
 
 

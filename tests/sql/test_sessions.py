@@ -95,7 +95,7 @@ def test_a_catalog_that_was_taken_back_is_forgotten(run):
 
 @pytest.mark.parametrize("error", [Aborted, OutcomeUnknown, Unavailable])
 def test_a_commit_stands_although_what_it_dropped_cannot_be_removed_now(table, monkeypatch, error):
-    def fails(database):
+    def fails(database, _):
         raise error("nobody answered")
         yield
 

@@ -90,7 +90,7 @@ def count_of(session: Session, text: str, *given: Any) -> Flow[int]:
 
 
 class Sql(Tally):
-    """Each client has a session of its own, and each connection an engine."""
+    """Each connection has an engine and a session of its own, as a process of a user would."""
 
     name = "sql"
     space = SQL
@@ -167,7 +167,7 @@ class Sql(Tally):
             failure: ArgosyError = TOLD.get(error.state, Aborted)(str(error))
             if error.state not in TOLD:
                 self._wrong(begin, str(error))
-        except (AssertionError, LookupError, RuntimeError) as error:
+        except (AssertionError, LookupError, RuntimeError, ValueError) as error:
             failure = Aborted("a finding")
             self._wrong(begin, f"{type(error).__name__}: {error}")
         except ArgosyError as error:

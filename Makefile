@@ -58,7 +58,7 @@ fix: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench suite $(if $(OUTPUT),--output $(OUTPUT))
 
-# Each planted bug must be found by the simulated world. PART=raft, leases, node, ranges or txn runs a part.
+# Each planted bug must be found by the simulated world. PART=raft, leases, node, ranges, txn or sql runs a part.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants $(if $(PART),--part $(PART))
 

@@ -1,7 +1,7 @@
 """Planted bugs, and the sweep of the simulated world that has to find each of them.
 
     python -m tests.mutants                     every bug, on both cores; prints the table that ARCHITECTURE.md keeps
-    python -m tests.mutants --part raft         one part: raft, leases, node, ranges, txn; or hard, those not found yet
+    python -m tests.mutants --part raft         one part: raft, leases, node, ranges, txn, sql; or hard: not found yet
     python -m tests.mutants --only votes-twice --seconds 60
 
 A `Mutant` is one small change of one file that breaks one rule. Each has a tree of its own, in which seeds of every

@@ -96,6 +96,10 @@ class Binder:
         return truth(self.bind(term), _place(term))
 
 
+def nothing_special(_: Any) -> None:
+    """For expressions that no clause sees in another way."""
+
+
 def _place(term: Any) -> int:
     return int(getattr(term, "at", -1))
 

@@ -10,6 +10,7 @@ from typing import Any
 from sql_lite_frontend import plan, tree
 from sql_lite_frontend.binder import Scope, assign
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
+from sql_lite_frontend.checks import guard_of
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.queries import make, scan_of
 from sql_lite_frontend.rows import layout
@@ -46,12 +47,12 @@ class Change:
         if len(set(places)) != len(places):
             raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
         if statement.query is None:
-            return plan.Insert(table, self._listed(statement, table, places))
+            return plan.Insert(table, self._listed(statement, table, places), guard_of(table))
         query = make(self._context, statement.query, None)
         _check_width(len(query.columns), len(places), statement.table.at)
         fields = query.root.fields
         row = self._row(table, dict(zip(places, fields, strict=True)), statement.table.at)
-        return plan.Insert(table, plan.Project(query.root, row, _fields(row)))
+        return plan.Insert(table, plan.Project(query.root, row, _fields(row)), guard_of(table))
 
     def _listed(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed:
         clause = Clause(self._context, Scope())
@@ -97,7 +98,8 @@ class Change:
         row = tuple(new.get(place, field) for place, field in enumerate(scan.fields))
         indexes = tuple(each for each in scan.table.indexes if not new.keys().isdisjoint(each.entry))
         old = known_of(scan.table, indexes)
-        return plan.Update(scan.table, self._columns_and(scan, clause.around(source), old, row), old, indexes)
+        made = self._columns_and(scan, clause.around(source), old, row)
+        return plan.Update(scan.table, made, old, indexes, guard_of(scan.table, new))
 
 
 def known_of(table: Table, indexes: Sequence[Index]) -> tuple[int, ...]:

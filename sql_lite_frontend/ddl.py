@@ -8,12 +8,12 @@ Does not own CREATE INDEX and DROP INDEX. Read next: sql_lite_frontend/indexes.p
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from node.flow import Flow
 from sql_lite_frontend import tree
-from sql_lite_frontend.binder import Binder, Scope
+from sql_lite_frontend.binder import Binder, Scope, nothing_special
 from sql_lite_frontend.changes import stored
+from sql_lite_frontend.checks import with_check
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.expressions import single
 from sql_lite_frontend.keys import (
@@ -27,7 +27,7 @@ from sql_lite_frontend.keys import (
     table_key,
     table_prefix,
 )
-from sql_lite_frontend.limits import COLUMNS_MAX, INDEXES_MAX, NAME_BYTES_MAX
+from sql_lite_frontend.limits import COLUMNS_MAX, INDEXES_MAX
 from sql_lite_frontend.rows import layout
 from sql_lite_frontend.schema import Column, Index, Schema, Table, encode_table
 from txn.database import Database
@@ -55,6 +55,8 @@ def create_table(statement: tree.CreateTable, schema: Schema, transaction: Trans
     table = Table(number, name, columns, key)
     for each in statement.indexes:
         table = yield from with_index(table, each, transaction)
+    for check in statement.checks:
+        table = with_check(table, check)
     put_table(table, transaction, chance)
 
 
@@ -83,18 +85,11 @@ def with_index(table: Table, made: tree.IndexMade, transaction: Transaction) -> 
     while not name or name in own or (yield from transaction.get(index_key(name))) is not None:
         if made.name:
             raise SqlError("42P07", f"index {name} is there already", made.at, "CREATE INDEX IF NOT EXISTS")
-        name = _name_of(table, columns, count)
+        name = table.constraint_name(columns, "key", count)
         count += 1
     rest = tuple(place for place in table.key if place not in columns)
     index = Index(table.next_index, name, columns, rest, made.unique)
     return replace(table, indexes=(*table.indexes, index), next_index=table.next_index + 1)
-
-
-def _name_of(table: Table, columns: Sequence[int], count: int) -> str:
-    """The name of a UNIQUE that was given none; `count`: so many such names are taken."""
-    tail = f"_key{count or ''}"
-    names = "_".join((table.name, *(table.columns[place].name for place in columns)))
-    return names.encode()[: NAME_BYTES_MAX - len(tail)].decode(errors="ignore") + tail
 
 
 def put_table(table: Table, transaction: Transaction, chance: Chance) -> None:
@@ -153,15 +148,10 @@ def _column(made: tree.ColumnMade, is_key: bool) -> Column:
     plain = Column(made.name, made.type, made.not_null or is_key, b"", made.digits, made.scale)
     if made.default is None:
         return plain
-    binder = Binder(Scope(), (), {}, _no_parameter)
+    binder = Binder(Scope(), (), {}, nothing_special)
     value = single(stored(plain, binder.bind(made.default), made.at))(())
     default = b"" if value is None else layout((made.type,)).encode((value,))
     return Column(made.name, made.type, plain.not_null, default, made.digits, made.scale)
-
-
-def _no_parameter(term: Any) -> None:
-    if isinstance(term, tree.Parameter):
-        raise SqlError("22023", "a DEFAULT is a constant", term.at)
 
 
 def remove_dropped(database: Database, progress: Progress) -> Flow[None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sql_lite_frontend import tree
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.terms import Terms, identifier, name_of, only, place, refuse, table_name
+from sql_lite_frontend.terms import Lasting, Terms, identifier, name_of, only, place, refuse, table_name
 from sql_lite_frontend.types import Type
 
 try:
@@ -65,6 +65,8 @@ class _Table:
         self._columns: list[tree.ColumnMade] = []
         self._key: Columns = ()
         self._indexes: list[tree.IndexMade] = []
+        self._checks: list[tree.CheckMade] = []
+        self._conditions = Lasting("CHECK")
 
     def made(self) -> tree.CreateTable:
         """Raises SqlError."""
@@ -80,7 +82,7 @@ class _Table:
                 self._constraint(each, "")
         exists = bool(parsed.args.get("exists"))
         return tree.CreateTable(
-            table_name(schema.this), tuple(self._columns), self._key, exists, indexes=tuple(self._indexes)
+            table_name(schema.this), tuple(self._columns), self._key, exists, tuple(self._indexes), tuple(self._checks)
         )
 
     def _constraint(self, parsed: Any, name: str) -> None:
@@ -93,6 +95,8 @@ class _Table:
             case exp.UniqueColumnConstraint() if isinstance(parsed.this, exp.Schema):
                 only(parsed, "UNIQUE", "this")
                 self._unique(name, tuple(_key_column(each, "UNIQUE") for each in parsed.this.expressions))
+            case exp.CheckColumnConstraint():
+                self._check(name, parsed)
             case _:
                 raise refuse(parsed, name_of(parsed).removesuffix("COLUMNCONSTRAINT"))
 
@@ -103,6 +107,11 @@ class _Table:
 
     def _unique(self, name: str, columns: Columns) -> None:
         self._indexes.append(tree.IndexMade(name, columns, True, columns[0].at))
+
+    def _check(self, name: str, parsed: Any) -> None:
+        only(parsed, "CHECK", "this")
+        condition = self._conditions.take(parsed.this)
+        self._checks.append(tree.CheckMade(name, condition, parsed.meta["text"], parsed.meta["start"]))
 
     def _column(self, parsed: Any) -> None:
         only(parsed, "a column", "this", "kind", "constraints")
@@ -122,10 +131,12 @@ class _Table:
                 case exp.NotNullColumnConstraint() as rule:
                     not_null = not rule.args.get("allow_null")
                 case exp.DefaultColumnConstraint() as rule:
-                    default = self._terms.take(rule.this)
+                    default = Lasting("DEFAULT").take(rule.this)
                 case exp.UniqueColumnConstraint() as rule:
                     only(rule, "UNIQUE")
                     self._unique(title, own)
+                case exp.CheckColumnConstraint() as rule:
+                    self._check(title, rule)
                 case rule:
                     raise refuse(parsed, name_of(rule).removesuffix("COLUMNCONSTRAINT"))
         self._columns.append(tree.ColumnMade(name, kind, not_null, default, digits, scale, at))

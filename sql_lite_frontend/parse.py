@@ -25,6 +25,15 @@ except ImportError as error:
     raise ImportError("SQL needs sqlglot: pip install 'argosy[sql]'") from error
 
 
+def _check(reader: Any) -> Any:
+    """A CHECK, which keeps its text: the catalog has it by that."""
+    first = reader._curr
+    made = parser.Parser.CONSTRAINT_PARSERS["CHECK"](reader)
+    if made is not None:
+        made.meta.update(start=first.start, text=reader.sql[first.start : reader._prev.end + 1])
+    return made
+
+
 class Argosy(Dialect):
     """The words that we understand. All functions are calls by name, so that ours are a table of our own."""
 
@@ -36,6 +45,7 @@ class Argosy(Dialect):
         FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
         FUNCTION_PARSERS: dict[str, Any] = {name: parser.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "EXTRACT")}  # noqa: RUF012
         NO_PAREN_FUNCTIONS: dict[TokenType, Any] = {}  # noqa: RUF012
+        CONSTRAINT_PARSERS: dict[str, Any] = {**parser.Parser.CONSTRAINT_PARSERS, "CHECK": _check}  # noqa: RUF012
 
 
 _dialect = Argosy()

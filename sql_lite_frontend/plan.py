@@ -10,7 +10,7 @@ from typing import Any
 from sql_lite_frontend.bound import Expression, Field
 from sql_lite_frontend.bound import fields as fields_of
 from sql_lite_frontend.keys import index_prefix
-from sql_lite_frontend.schema import Index, Table
+from sql_lite_frontend.schema import Check, Index, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +260,20 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """What no row that is written may make false; conditions are over `fields`, the columns of a whole row."""
+
+    fields: tuple[Field, ...]
+    conditions: tuple[tuple[Check, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Whole rows of a table, in the order of its columns."""
 
     table: Table
     source: Any
+    guard: Guard | None = None
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -283,6 +292,7 @@ class Update:
     source: Any
     old: tuple[int, ...]
     indexes: tuple[Index, ...]
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from node.codec import decode_plain, encode_plain
 from node.flow import Flow
 from sql_lite_frontend.keys import ROWS, TABLES_PREFIX, VERSION_KEY, index_key, index_prefix, past, table_key
-from sql_lite_frontend.limits import PLANS_CACHED
+from sql_lite_frontend.limits import NAME_BYTES_MAX, PLANS_CACHED
 from sql_lite_frontend.rows import Layout, layout
 from sql_lite_frontend.types import Type
 from txn.transaction import Transaction
 
 T = TypeVar("T")
-DESCRIPTOR_FORMAT = 2
+DESCRIPTOR_FORMAT = 3
 SCHEMAS_KEPT = 4
 
 
@@ -59,6 +59,14 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A CHECK constraint: `text` is its condition as it was written, in brackets (sql_lite_frontend/checks.py)."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table. `key`: the places of the primary key's columns, in its order. `next_index`: the next index's number."""
 
@@ -68,6 +76,7 @@ class Table:
     key: tuple[int, ...]
     indexes: tuple[Index, ...] = ()
     next_index: int = ROWS + 1
+    checks: tuple[Check, ...] = ()
 
     @property
     def layout(self) -> Layout:
@@ -83,6 +92,12 @@ class Table:
         """The names of the columns in these places, for people."""
         return ", ".join(self.columns[place].name for place in places)
 
+    def constraint_name(self, places: Sequence[int], kind: str, count: int) -> str:
+        """The name of a constraint on these columns that was given none; `count`: so many such names are taken."""
+        tail = f"_{kind}{count or ''}"
+        names = "_".join((self.name, *(self.columns[place].name for place in places)))
+        return names.encode()[: NAME_BYTES_MAX - len(tail)].decode(errors="ignore") + tail
+
 
 def encode_table(table: Table) -> bytes:
     """The descriptor's bytes."""
@@ -92,17 +107,19 @@ def encode_table(table: Table) -> bytes:
     indexes = tuple(
         (each.number, each.name, each.columns, each.rest, each.unique, each.building) for each in table.indexes
     )
-    return encode_plain((DESCRIPTOR_FORMAT, table.id, table.name, columns, table.key, indexes, table.next_index))
+    checks = tuple((each.name, each.text) for each in table.checks)
+    parts = (table.id, table.name, columns, table.key, indexes, table.next_index, checks)
+    return encode_plain((DESCRIPTOR_FORMAT, *parts))
 
 
 def decode_table(stored: bytes) -> Table:
     """The descriptor of these bytes."""
     form, *parts = decode_plain(stored)
     assert form == DESCRIPTOR_FORMAT, f"a table's descriptor of format {form}, which this version does not know"
-    number, name, columns, key, indexes, next_index = parts
+    number, name, columns, key, indexes, next_index, checks = parts
     made = tuple(Column(title, Type(kind), *rest) for title, kind, *rest in columns)
     found = tuple(Index(each, title, tuple(own), tuple(rest), *more) for each, title, own, rest, *more in indexes)
-    return Table(number, name, made, tuple(key), found, next_index)
+    return Table(number, name, made, tuple(key), found, next_index, tuple(Check(*each) for each in checks))
 
 
 @dataclass(eq=False)

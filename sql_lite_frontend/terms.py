@@ -334,6 +334,25 @@ class Terms:
         return kind, digits, scale
 
 
+class Lasting(Terms):
+    """Takes expressions that the catalog keeps: no query and no parameter may stand in `what`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(self._no_query)
+        self._what = what
+
+    def _no_query(self, parsed: Any) -> tree.Query:
+        raise refuse(parsed, f"a subquery in {self._what}")
+
+    def _take(self, parsed: Any) -> Any:
+        if isinstance(parsed, exp.Placeholder):
+            around: Any = parsed
+            while place(around) < 0 and around.parent is not None:
+                around = around.parent
+            raise refuse(around, f"a parameter in {self._what}")
+        return super()._take(parsed)
+
+
 _TAKERS: dict[type, Any] = {
     exp.Literal: Terms._literal,
     exp.HexString: Terms._hex,

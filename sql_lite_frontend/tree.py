@@ -221,6 +221,16 @@ class IndexMade:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckMade:
+    """A CHECK constraint, whose name may be empty, and its text with the brackets around it."""
+
+    name: str
+    condition: Any
+    text: str
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class CreateTable:
     """A new table."""
 
@@ -229,6 +239,7 @@ class CreateTable:
     primary_key: tuple[Column, ...]
     if_not_exists: bool
     indexes: tuple[IndexMade, ...] = ()
+    checks: tuple[CheckMade, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 So a statement never sees rows that it has written itself, and one that fails changes nothing; and what must be there
 once is looked at as it will be after the statement, so an UPDATE may exchange two rows' keys. Owns that there is one
-row for each primary key and for each key of a unique index, and that every index has its entries.
+row for each primary key and for each key of a unique index, and that every index has its entries. Does not own CHECK
+(sql_lite_frontend/checks.py).
 Does not own their bytes (sql_lite_frontend/entries.py). Read next: sql_lite_frontend/ddl.py.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from node.flow import Flow
 from ranges.config import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from sql_lite_frontend import plan
+from sql_lite_frontend.checks import guarding
 from sql_lite_frontend.entries import Entries, taken, too_long
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.expressions import Rows
@@ -90,6 +92,7 @@ class Writing:
         self._prefix = table.prefix
         self._width = 0 if isinstance(root, plan.Insert) else len(root.old)
         self._key_of = taken(table.key)
+        self._look = guarding(table, None if isinstance(root, plan.Delete) else root.guard)
         old = () if isinstance(root, plan.Insert) else root.old
         self._indexes = [
             (
@@ -114,6 +117,7 @@ class Writing:
         return count
 
     def _insert(self, pending: Pending, rows: Rows) -> None:
+        self._look(rows)
         for row in rows:
             pending.put(self._key(self._key_of(row)), self._layout.encode(row), None, fresh=True)
         self._enter(pending, rows)
@@ -122,6 +126,7 @@ class Writing:
         """Of each row the columns as they were that matter, the primary key first, and then the row as it will be."""
         keys, width = len(self._table.key), self._width
         news = [each[width:] for each in rows]
+        self._look(news)
         for each, row in zip(rows, news, strict=True):
             old, new = each[:keys], self._key_of(row)
             if new != old:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from sql_lite_frontend.shell.shell import Shell
 
 COLUMNS = ("column", "type", "null", "default", "key")
+CHECKS = ("check", "condition")
 INDEXES = ("table", "index", "columns", "unique", "state")
 
 
 def describe(shell: "Shell", given: str) -> None:
-    """All tables, or the columns of one."""
+    """All tables, or the columns of one and what its rows are held to."""
     if not given:
         list_tables(shell, "")
         return
@@ -31,6 +32,8 @@ def describe(shell: "Shell", given: str) -> None:
             f"there is no table {wanted}", f"there are: {', '.join(tables)}" if tables else "there are none"
         )
     shell.show(COLUMNS, iter([[_column(found, place) for place in range(len(found.columns))]]))
+    if found.checks:
+        shell.show(CHECKS, iter([[(each.name, each.text) for each in found.checks]]))
 
 
 def list_tables(shell: "Shell", _: str) -> None:

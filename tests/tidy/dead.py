@@ -24,6 +24,7 @@ OUTSIDE = {
     "HEX_STRINGS": "sqlglot's tokenizer reads it",
     "COMMANDS": "sqlglot's tokenizer reads it",
     "NO_PAREN_FUNCTIONS": "sqlglot's parser reads it",
+    "CONSTRAINT_PARSERS": "sqlglot's parser reads it",
     "prec": "the decimal module reads it",
     "COORDINATION": "a space of keys that is reserved",
     "RECORD_KIND": "a kind of row in the order that the format fixes",

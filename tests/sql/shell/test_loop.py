@@ -48,6 +48,11 @@ def test_statements_of_several_lines_and_commands(shell):
     assert lines[-1] == "a;b"
 
 
+def test_a_table_is_described_with_what_its_rows_are_held_to(shell):
+    out, _ = typed(shell, "CREATE TABLE t (k INTEGER PRIMARY KEY CONSTRAINT some CHECK (k > 1));\r\\d t\r\\q\r")
+    assert out.splitlines()[-2:] == ["k\tINTEGER\t\t\tprimary 1", "some\t(k > 1)"]
+
+
 def test_an_error_is_told_and_the_shell_goes_on(shell):
     out, err = typed(shell, "SELECT nope;\r\\nope\r\\d nope\rSELECT 1 AS one;\r\x04")
     assert "ERROR 42703" in err and "LINE 1: SELECT nope" in err

@@ -19,7 +19,7 @@ The life of a statement
      make                execution.py, expressions.py, scans.py   functions of Python, generated from syntax trees
       = executable                                       kept by text and parameter types, under the catalog's version
      execute             sources.py, operators.py, joins.py, groups.py, answers.py   batches, pulled from above
-                         writes.py, checks.py, entries.py    changes, handed to the transaction when all are known
+                         writes.py, pending.py, conflicts.py  changes, handed to the transaction when all are known
                          ddl.py, indexes.py              changes of the catalog; an index is built beside other work
                          explain.py, analysis.py         a plan as text, with what each part did; SHOW: listings.py
     result               session.py                      rows stream; the snapshot is the statement's
@@ -56,7 +56,8 @@ Types are strict: a column holds its type or NULL, a condition is BOOLEAN, TEXT 
 x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003), not REAL. LIKE tells large from small
 letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. A UNIQUE constraint is a unique index with a name,
 which DROP INDEX drops. What is UNIQUE is looked at after a statement, so an UPDATE may exchange values. A CHECK is
-a BOOLEAN without subqueries. Every column of
+a BOOLEAN without subqueries. ON CONFLICT DO UPDATE names the columns of a key, and meets no row that its own statement
+wrote: that is an error (21000), as in PostgreSQL; over many rows of parameters each is a statement. Every column of
 the result is grouped or aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST
 and GREATEST. CONCAT takes NULL for an empty text. DATE + INTEGER are days later; parts of times are whole numbers.
 NULL sorts first, and last with DESC, as there. INTEGER / INTEGER is cut towards zero, as there. BOOLEANs are no
@@ -68,7 +69,7 @@ Left out, and where it goes
 - ALTER TABLE: rows begin with a format (rows.py).
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
-- RETURNING; ON CONFLICT.
+- RETURNING; ON CONFLICT twice, or ON CONSTRAINT.
 - FULL JOIN; INTERVAL; ORDER BY within an aggregate.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.

@@ -1,10 +1,11 @@
 """From INSERT, UPDATE and DELETE to plans: whole new rows, with defaults, types and NOT NULL seen to.
 
-Owns which expression each column gets. Does not own keys and duplicates (sql_lite_frontend/writes.py).
-Read next: sql_lite_frontend/writes.py.
+Owns which expression each column gets. Does not own keys and duplicates (sql_lite_frontend/pending.py).
+Read next: sql_lite_frontend/pending.py.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sql_lite_frontend import plan, tree
@@ -18,6 +19,8 @@ from sql_lite_frontend.scans import scanned
 from sql_lite_frontend.schema import Column, Index, Table
 from sql_lite_frontend.subqueries import Clause, Context
 from sql_lite_frontend.values import fit_numeric
+
+EXCLUDED = "excluded"  # the name of the row that could not be inserted
 
 
 class Change:
@@ -42,17 +45,26 @@ class Change:
     # -- insert ------------------------------------------------------------------------------------------------------
 
     def _insert(self, statement: tree.Insert) -> plan.Insert:
-        table = scan_of(statement.table, self._context.tables).table
-        places = [place_of(table, each) for each in statement.columns] or list(range(len(table.columns)))
+        scan = scan_of(statement.table, self._context.tables)
+        table = scan.table
+        if statement.columns is None:
+            places = []
+        else:
+            places = [place_of(table, each) for each in statement.columns] or list(range(len(table.columns)))
         if len(set(places)) != len(places):
+            assert statement.columns, "columns that are not named are different"
             raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
+        source = self._source(statement, table, places)
+        return plan.Insert(table, source, guard_of(table), self._conflict(statement.conflict, scan))
+
+    def _source(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed | plan.Project:
         if statement.query is None:
-            return plan.Insert(table, self._listed(statement, table, places), guard_of(table))
+            return self._listed(statement, table, places)
         query = make(self._context, statement.query, None)
         _check_width(len(query.columns), len(places), statement.table.at)
         fields = query.root.fields
         row = self._row(table, dict(zip(places, fields, strict=True)), statement.table.at)
-        return plan.Insert(table, plan.Project(query.root, row, _fields(row)), guard_of(table))
+        return plan.Project(query.root, row, _fields(row))
 
     def _listed(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed:
         clause = Clause(self._context, Scope())
@@ -62,6 +74,26 @@ class Change:
             _check_width(len(cells), len(places), at)
             rows.append(self._row(table, dict(zip(places, map(clause.bind, cells), strict=True)), at))
         return plan.Listed(_fields(rows[0]), tuple(rows))
+
+    def _conflict(self, written: tree.Conflict | None, scan: plan.Scan) -> plan.Conflict | None:
+        """ON CONFLICT. A name without a table is of the row that is there."""
+        if written is None:
+            return None
+        table, targets = scan.table, _targets(scan.table, written)
+        if written.changes is None:
+            return plan.Conflict(targets)
+        scope = Scope()
+        other = [replace(each, table=EXCLUDED) for each in scan.fields]
+        scope.tables, scope.fields, scope.hidden = [scan.alias, EXCLUDED], [*scan.fields, *other], set(other)
+        clause = Clause(self._context, scope)
+        new = _new_values(table, written.changes, clause)
+        condition = None if written.where is None else clause.condition(written.where)
+        clause.nothing("ON CONFLICT", written.at)
+        indexes = _changed(table, new)
+        old = known_of(table, indexes)
+        made = (*(scan.fields[place] for place in old), *(new.get(at, field) for at, field in enumerate(scan.fields)))
+        renewal = plan.Renewal(tuple(scope.fields), condition, made, old, tuple(new), indexes, guard_of(table, new))
+        return plan.Conflict(targets, renewal)
 
     def _row(self, table: Table, given: Mapping[int, Expression], at: int) -> tuple[Expression, ...]:
         return tuple(
@@ -89,17 +121,48 @@ class Change:
 
     def _update(self, statement: tree.Update) -> plan.Update:
         scan, scope, source = self._found(statement)
-        clause, new = Clause(self._context, scope), dict[int, Expression]()
-        for column, term in statement.changes:
-            place = place_of(scan.table, column)
-            if place in new:
-                raise SqlError("42701", f"SET names {column.name} twice", column.at)
-            new[place] = stored(scan.table.columns[place], clause.bind(term), column.at)
+        clause = Clause(self._context, scope)
+        new = _new_values(scan.table, statement.changes, clause)
         row = tuple(new.get(place, field) for place, field in enumerate(scan.fields))
-        indexes = tuple(each for each in scan.table.indexes if not new.keys().isdisjoint(each.entry))
+        indexes = _changed(scan.table, new)
         old = known_of(scan.table, indexes)
         made = self._columns_and(scan, clause.around(source), old, row)
         return plan.Update(scan.table, made, old, indexes, guard_of(scan.table, new))
+
+
+def _new_values(table: Table, changes: Sequence[tuple[tree.Column, Any]], clause: Clause) -> dict[int, Expression]:
+    """What SET says, by the places of the columns. Raises 42701 and others."""
+    new = dict[int, Expression]()
+    for column, term in changes:
+        place = place_of(table, column)
+        if place in new:
+            raise SqlError("42701", f"SET names {column.name} twice", column.at)
+        new[place] = stored(table.columns[place], clause.bind(term), column.at)
+    return new
+
+
+def _changed(table: Table, new: Mapping[int, Expression]) -> tuple[Index, ...]:
+    """The indexes whose entries change with these columns."""
+    return tuple(each for each in table.indexes if not new.keys().isdisjoint(each.entry))
+
+
+def _targets(table: Table, written: tree.Conflict) -> tuple[Index | None, ...]:
+    """The keys that ON CONFLICT means; None is the primary key. Raises 42P10, 42703 and 42601."""
+    unique = [each for each in table.indexes if each.unique]
+    if not written.target:
+        if written.changes is None:
+            return (None, *unique)
+        said = "ON CONFLICT DO UPDATE without the columns of a key"
+        raise SqlError("42601", said, written.at, f"ON CONFLICT ({table.names(table.key)}) DO UPDATE")
+    wanted = {place_of(table, each) for each in written.target}
+    ready: list[Index | None] = [each for each in unique if set(each.columns) == wanted and not each.building]
+    found = ([None] if set(table.key) == wanted else []) + ready
+    if not found:
+        keys = dict.fromkeys((table.key, *(each.columns for each in unique)))
+        said = f"({table.names(sorted(wanted))}) is no unique key of table {table.name}"
+        hint = "there are: " + ", ".join(f"({table.names(each)})" for each in keys)
+        raise SqlError("42P10", said, written.target[0].at, hint[:200])
+    return tuple(found)
 
 
 def known_of(table: Table, indexes: Sequence[Index]) -> tuple[int, ...]:

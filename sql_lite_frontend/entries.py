@@ -45,13 +45,13 @@ class Entries:
     def __init__(self, table: Table, index: Index) -> None:
         self.index = index
         self._width = len(index.columns)
-        self._prefix = index_prefix(table.id, index.number)
+        self.prefix = index_prefix(table.id, index.number)
         self._layout = entry_layout(table, index)
 
     def key(self, values: Values) -> bytes:
         """Where the entry stands. Raises 54000."""
         own = values[: self._width]
-        key = self._prefix + encode_tuple(own if self.index.unique and None not in own else values)
+        key = self.prefix + encode_tuple(own if self.index.unique and None not in own else values)
         if too_long(key):
             said = f"an entry of index {self.index.name} has a key of at most {KEY_BYTES_MAX} bytes"
             raise SqlError("54000", said, hint="zero bytes count twice")

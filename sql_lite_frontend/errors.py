@@ -32,6 +32,7 @@ STATES = {
     "42883": "no such function",
     "42P01": "no such table",
     "42P07": "exists already",
+    "42P10": "no unique key",
     "42P16": "wrong table definition",
     "53200": "too much to hold in memory",
     "54000": "limit exceeded",

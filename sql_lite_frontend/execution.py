@@ -21,7 +21,6 @@ from sql_lite_frontend.operators import (
     Distinct,
     Execution,
     Maker,
-    Operator,
     combine_maker,
     filter_maker,
     limit_maker,
@@ -64,12 +63,12 @@ class Executable:
             return None
         return None if key is None or too_long(key) else key
 
-    def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Operator]:
-        """The operator for these parameters, when all subqueries are answered that need nothing from outside."""
+    def start(self, transaction: Transaction, given: tuple[Any, ...]) -> Flow[Execution]:
+        """An execution for these parameters, with the answers of all subqueries that need nothing from outside."""
         execution = Execution(transaction, given)
         if self.prepared.more:
             execution = yield from answered(self.answers, self.prepared.more, execution)
-        return self.make(execution)
+        return execution
 
 
 def prepare(statement: Any, tables: Tables, types: Sequence[Kind], names: Mapping[str, int]) -> plan.Prepared:
@@ -110,9 +109,12 @@ def _point(node: Any) -> Callable[[Sequence[Any]], bytes | None] | None:
 def executable_for_many(prepared: plan.Prepared) -> Executable:
     """The plan of a write with its functions, for many rows of parameters."""
     made = executable(prepared)
-    if prepared.more or not isinstance(prepared.root.source, plan.Listed):
+    root = prepared.root
+    if prepared.more or not isinstance(root.source, plan.Listed):
         return made
-    return replace(made, many=listed_for_many(prepared.root.source))
+    if root.conflict is not None and root.conflict.renewal is not None:
+        return made  # of two rows of parameters with one key, the second updates what the first one wrote
+    return replace(made, many=listed_for_many(root.source))
 
 
 def maker(node: Any, watch: Watcher) -> Maker:

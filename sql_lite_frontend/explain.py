@@ -86,9 +86,26 @@ def _line(node: Any) -> str:
             return f"{node.answer}: {node.form}, for each {_list(node.arguments) or 'value from further outside'}"
         case plan.Combine():
             return f"{node.way}{' all' if node.all else ''}"
-        case plan.Insert() | plan.Update() | plan.Delete():
+        case plan.Insert():
+            return f"insert {node.table.name}{_conflict(node)}"
+        case plan.Update() | plan.Delete():
             return f"{type(node).__name__.lower()} {node.table.name}"
     return type(node).__name__.lower()
+
+
+def _conflict(node: plan.Insert) -> str:
+    conflict, table = node.conflict, node.table
+    if conflict is None:
+        return ""
+    keys = (table.names(table.key if each is None else each.columns) for each in conflict.targets)
+    said = f" on conflict {', '.join(f'({each})' for each in keys)} do "
+    renewal = conflict.renewal
+    if renewal is None:
+        return f"{said}nothing"
+    new = renewal.row[len(renewal.old) :]
+    sets = ", ".join(f"{table.columns[place].name} = {new[place]}" for place in renewal.places)
+    where = "" if renewal.condition is None else f" where {renewal.condition}"
+    return f"{said}update {sets}{where}"
 
 
 def _list(parts: Any) -> str:

@@ -163,26 +163,58 @@ def _other(queries: Queries, parsed: Any) -> Any:
 
 
 def _insert(queries: Queries, parsed: Any) -> tree.Insert:
-    only(parsed, "INSERT", "this", "expression")
+    only(parsed, "INSERT", "this", "expression", "default", "conflict")
     target = parsed.this
-    columns: tuple[tree.Column, ...] = ()
-    if isinstance(target, exp.Schema):
-        columns = tuple(tree.Column("", identifier(each), place(each)) for each in target.expressions)
-        target = target.this
-    values = parsed.expression
-    if values is None:
+    named = target.expressions if isinstance(target, exp.Schema) else ()
+    target = target.this if isinstance(target, exp.Schema) else target
+    alias = target.args.get("alias")
+    if alias is not None and alias.args.get("columns"):  # t AS u (a, b) are no names for t's columns
+        named = alias.args["columns"]
+        alias.set("columns", None)
+    columns: tuple[tree.Column, ...] | None = _names(named)
+    values, query = parsed.expression, None
+    rows: tuple[tuple[Any, ...], ...] = ()
+    if parsed.args.get("default"):
+        if columns:
+            raise SqlError("42601", "columns in front of DEFAULT VALUES", columns[0].at)
+        columns, rows = None, ((),)
+    elif values is None:
         raise refuse(parsed, "INSERT of nothing")
-    if not isinstance(values, exp.Values):
-        return tree.Insert(table_name(target), columns, (), queries.take(values))
-    only(values, "VALUES", "expressions")
-    return tree.Insert(table_name(target), columns, queries.rows(values))
+    elif isinstance(values, exp.Values):
+        only(values, "VALUES", "expressions")
+        rows = queries.rows(values)
+    else:
+        query = queries.take(values)
+    conflict = parsed.args.get("conflict")
+    made = None if conflict is None else _conflict(queries.terms, conflict)
+    return tree.Insert(table_name(target), columns, rows, query, made)
+
+
+def _names(parsed: Any) -> tuple[tree.Column, ...]:
+    return tuple(tree.Column("", identifier(each), place(each)) for each in parsed)
+
+
+def _conflict(terms: Terms, parsed: Any) -> tree.Conflict:
+    target = _names(parsed.args.get("conflict_keys") or ())
+    if parsed.args["action"].name == "DO NOTHING":
+        only(parsed, "ON CONFLICT DO NOTHING", "action", "conflict_keys")
+        return tree.Conflict(target, None, None, place(parsed))
+    only(parsed, "ON CONFLICT", "action", "conflict_keys", "expressions", "where")
+    changes = _changes(terms, parsed.expressions)
+    return tree.Conflict(target, changes, terms.optional(parsed.args.get("where")), place(parsed))
+
+
+def _changes(terms: Terms, parsed: Any) -> tuple[tuple[tree.Column, Any], ...]:
+    """What SET says."""
+    changes = []
+    for each in parsed:
+        if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
+            raise SqlError("42601", "SET takes column = value", place(each))
+        changes.append((terms.take(each.this), terms.take(each.expression)))
+    return tuple(changes)
 
 
 def _update(terms: Terms, parsed: Any) -> tree.Update:
     only(parsed, "UPDATE", "this", "expressions", "where")
-    changes = []
-    for each in parsed.expressions:
-        if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
-            raise SqlError("42601", "SET takes column = value", place(each))
-        changes.append((terms.take(each.this), terms.take(each.expression)))
-    return tree.Update(table_name(parsed.this), tuple(changes), terms.optional(parsed.args.get("where")))
+    changes = _changes(terms, parsed.expressions)
+    return tree.Update(table_name(parsed.this), changes, terms.optional(parsed.args.get("where")))

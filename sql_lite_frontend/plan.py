@@ -268,12 +268,41 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """How a row changes that is in the way of one to be inserted, where `condition` holds.
+
+    `fields` are the columns of the row that is there, then those of the other. `row`, `old` and `indexes`: as what the
+    source of an Update gives, and as there. `places`: the columns that change.
+    """
+
+    fields: tuple[Field, ...]
+    condition: Expression | None
+    row: tuple[Expression, ...]
+    old: tuple[int, ...]
+    places: tuple[int, ...]
+    indexes: tuple[Index, ...]
+    guard: Guard | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What becomes of a row whose key is taken: it is left out, or the row that is there is renewed.
+
+    `targets`: the keys that are meant; None is the primary key.
+    """
+
+    targets: tuple[Index | None, ...]
+    renewal: Renewal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Whole rows of a table, in the order of its columns."""
 
     table: Table
     source: Any
     guard: Guard | None = None
+    conflict: Conflict | None = None
 
     @property
     def indexes(self) -> tuple[Index, ...]:

@@ -24,7 +24,7 @@ from sql_lite_frontend.indexes import Filling, create_index, drop_index, fill
 from sql_lite_frontend.limits import STATEMENTS_CACHED
 from sql_lite_frontend.listings import COLUMNS, shown
 from sql_lite_frontend.many import Portion, portions
-from sql_lite_frontend.operators import Operator
+from sql_lite_frontend.operators import Execution, Operator
 from sql_lite_frontend.parameters import Given, Named, named_in
 from sql_lite_frontend.parse import parse
 from sql_lite_frontend.schema import Schema, Schemas
@@ -234,9 +234,10 @@ class Session:
         if found is None:
             prepared = yield from _prepared(parsed.statement, parsed.named, schema, transaction, _kinds(given))
             found = schema.keep(name, executable(prepared))
-        source = yield from found.start(transaction, given)
+        execution = yield from found.start(transaction, given)
+        source = found.make(execution)
         if found.writing is not None:
-            count = yield from found.writing.carry_out(source, transaction)
+            count = yield from found.writing.carry_out(source, execution)
             return Result((), count)
         rows = yield from source.next()
         left = None if rows is None or source.over else source
@@ -280,11 +281,12 @@ class Session:
         places = yield from located(prepared, engine.database, given)
         watch, began = Watch(engine.now), engine.now()
         made = executable(prepared, watch.over)
-        source = yield from made.start(transaction, given)
+        execution = yield from made.start(transaction, given)
+        source = made.make(execution)
         if made.writing is None:
             count = yield from counted(source)
         else:
-            count = yield from made.writing.carry_out(source, transaction)
+            count = yield from made.writing.carry_out(source, execution)
         took = engine.now() - began
 
         def note(node: Any) -> str:
@@ -307,13 +309,13 @@ class Session:
             plans.append((found, found.writing))
         if plans and plans[0][0].many is not None:
             rows = (each.many(portion.givens) for (each, _), portion in zip(plans, some, strict=True) if each.many)
-            return (yield from plans[0][1].carry_out(Ready(rows), transaction))
+            return (yield from plans[0][1].carry_out(Ready(rows), Execution(transaction, ())))
         before, count = transaction.savepoint(), 0
         try:
             for (each, writing), portion in zip(plans, some, strict=True):
                 for given in portion.givens:
-                    source = yield from each.start(transaction, given)
-                    count += yield from writing.carry_out(source, transaction)
+                    execution = yield from each.start(transaction, given)
+                    count += yield from writing.carry_out(each.make(execution), execution)
         except ArgosyError:
             transaction.go_back(before)
             raise

@@ -171,13 +171,24 @@ Query = Select | Values | Combined
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """ON CONFLICT. `target` empty: none was given. `changes` None: DO NOTHING."""
+
+    target: tuple[Column, ...]
+    changes: tuple[tuple[Column, Any], ...] | None
+    where: Any | None
+    at: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
-    """Rows into a table: listed, or those of a query. `columns` empty: all, in their order."""
+    """Rows into a table: listed, or those of a query. `columns` empty: all, in their order; None: DEFAULT VALUES."""
 
     table: TableName
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] | None
     rows: tuple[tuple[Any, ...], ...]
     query: Query | None = None
+    conflict: Conflict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What a word may become: keywords of SQL, tables, columns, commands, files.
 
-After a table's name and a point only its columns are offered; columns of tables that the text names come before those
-of others. Owns which words there are and in which order. Does not own the catalog (sql_lite_frontend/shell/catalog.py).
-Read next: sql_lite_frontend/shell/catalog.py.
+After a table's name or alias and a point only its columns are offered; columns of tables that the text names come
+before those of others. Owns which words there are and in which order. Does not own the catalog
+(sql_lite_frontend/shell/catalog.py). Read next: sql_lite_frontend/shell/catalog.py.
 """
 
 import re
@@ -12,6 +12,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from sql_lite_frontend.functions import AGGREGATES, FUNCTIONS
+from sql_lite_frontend.schema import Table
 from sql_lite_frontend.shell.catalog import Catalog
 from sql_lite_frontend.shell.commands import COMMANDS
 from sql_lite_frontend.shell.exporting import OVERWRITE
@@ -66,10 +67,15 @@ class Words(Completer):
         table, typed = match[1], match[2] or ""
         tables = self._catalog.tables
         if table is not None:
-            found = tables.get(table.lower())
+            found = tables.get(table.lower()) or self._aliased(table.lower(), document.text.lower())
             yield from _fitting(typed, [each.name for each in found.columns] if found else [])
         elif typed:
             yield from _fitting(typed, self._words(document.text.lower(), typed.isupper()))
+
+    def _aliased(self, alias: str, text: str) -> Table | None:
+        """The table that a text calls so."""
+        named = re.findall(rf"(\w+)\s+(?:as\s+)?{re.escape(alias)}\b", text)
+        return next((self._catalog.tables[each] for each in named if each in self._catalog.tables), None)
 
     def _words(self, text: str, upper: bool) -> Iterator[str]:
         """Columns of the tables that are named, tables, keywords, functions; then the columns of other tables."""

@@ -103,6 +103,8 @@ def test_words_are_completed(shell):
     shell.catalog.refresh()
     assert offered(shell, "SELECT * FROM fr")[0] == "fruit"
     assert offered(shell, "SELECT fruit.") == ["name", "price"]
+    assert offered(shell, "SELECT 1 FROM x, fruit AS f WHERE F.") == ["name", "price"]
+    assert offered(shell, "SELECT 1 FROM fruit f WHERE g.") == []
     assert offered(shell, "SEL") == ["SELECT"] and offered(shell, "sel") == ["select"]
     assert offered(shell, "SELECT * FROM fruit WHERE pri")[0] == "price"
     assert offered(shell, "\\d fr") == ["fruit"] and offered(shell, ".mode cs") == ["csv"]

@@ -27,8 +27,7 @@ def complaint(error: Exception, source: str = "", first_line: int = 1) -> str:
         hint = error.hint if isinstance(error, ShellError) else ""
         if not str(error):
             return _hint(hint)
-        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-        return harmless(f"{where}ERROR: {told}") + "\n" + _hint(hint)
+        return harmless(f"{where}ERROR: {_plain(error)}") + "\n" + _hint(hint)
     place = error.position
     line = first_line + (place[0] - 1 if place else 0)
     where = f"{source}:{line}: " if source else ""
@@ -36,6 +35,13 @@ def complaint(error: Exception, source: str = "", first_line: int = 1) -> str:
     if place is not None:
         told += _marked(error.text.split("\n")[place[0] - 1], place[1] - 1, f"LINE {line}: ")
     return told + _hint(error.hint)
+
+
+def _plain(error: Exception) -> str:
+    """An error of the system without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _hint(hint: str) -> str:

@@ -31,3 +31,15 @@ def shell(tmp_path):
     with argosy.open(tmp_path / "one") as database:
         screen = Screen(io.StringIO(), io.StringIO(), person=False)
         yield Told(Engine(database.router), database.runner, screen)
+
+
+@pytest.fixture
+def load(shell, tmp_path):
+    """Import this text, and give what is told on standard error, `ok` before it if all is in."""
+
+    def carried_out(name, text, rest):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return shell.told(f".import '{path}' {rest}")
+
+    return carried_out

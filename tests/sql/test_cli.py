@@ -68,3 +68,18 @@ def test_a_transaction_left_open_is_rolled_back(sql):
 def test_two_sources_are_wrong_usage(sql, tmp_path):
     (tmp_path / "x").write_text("")
     assert sql("-c", "SELECT 1", "-f", str(tmp_path / "x")).exit_code == 2
+
+
+def test_an_import_in_a_pipe_an_option_and_a_file(sql, tmp_path):
+    (tmp_path / "good.csv").write_text("k,v\n1,a\n2,b\n")
+    (tmp_path / "bad.csv").write_text("k,v\n3,c\nx,d\n")
+    script = tmp_path / "script.sql"
+    script.write_text(f".import {tmp_path}/bad.csv pairs\nSELECT 'not reached';\n")
+    found = sql(given=f".import {tmp_path}/good.csv pairs\nSELECT count(*) FROM pairs;\n")
+    assert found.exit_code == 0 and found.stdout == "2\n"
+    found = sql("-f", str(script))
+    assert found.exit_code == 1 and found.stdout == ""
+    assert "bad.csv:3: refused: column k: 'x' is not a value of INTEGER\n1 row taken" in found.stderr
+    assert f"{script}:1: ERROR: {tmp_path}/bad.csv: 1 row refused: 1 not a value of its column\n" in found.stderr
+    assert sql("-c", f".export {tmp_path}/out.jsonl pairs", "-c", "DROP TABLE pairs").exit_code == 0
+    assert (tmp_path / "out.jsonl").read_text().count("\n") == 3

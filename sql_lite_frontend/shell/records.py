@@ -72,7 +72,6 @@ class CsvFile:
     def _rows(self, file: TextIO, width: int) -> Iterator[Row]:
         """The header, and rows of so many fields."""
         reader = csv.reader(self._marked(file), delimiter=self._delimiter, strict=True)
-        first = 0
         while True:
             first, self._within = reader.line_num + 1, False
             try:
@@ -92,13 +91,13 @@ class CsvFile:
     def _marked(self, file: TextIO) -> Iterator[str]:
         """Lines in which a field of two quotes holds a mark. `_within`: quotes are open where the line begins."""
         between = re.escape(self._delimiter)
-        field = re.compile(rf'(?<![^{between}])""(?=[{between}\r\n]|$)|(?<![^{between}])"(?:[^"]|"")*(?:"|$)')
+        fields = re.compile(rf'(?<![^{between}])""(?=[{between}\r\n]|$)|(?<![^{between}])"(?:[^"]|"")*(?:"|$)')
         for line in _lines(file):
             if '"' in line:
                 closed = OPEN.match(line) if self._within else None
                 start = closed.end() if closed else 0
                 if '""' in line:
-                    line = line[:start] + field.sub(_mark, line[start:])
+                    line = line[:start] + fields.sub(_mark, line[start:])
                 self._within ^= line.count('"') % 2 == 1
             yield line
 

@@ -57,7 +57,8 @@ x / 0 is an error (22012), not NULL. INTEGER beyond 64 bits is an error (22003),
 letters. A table needs a PRIMARY KEY, whose columns are NOT NULL. A UNIQUE constraint is a unique index with a name,
 which DROP INDEX drops. What is UNIQUE is looked at after a statement, so an UPDATE may exchange values. A CHECK is
 a BOOLEAN without subqueries. ON CONFLICT DO UPDATE names the columns of a key, and meets no row that its own statement
-wrote: that is an error (21000), as in PostgreSQL; over many rows of parameters each is a statement. Every column of
+wrote: that is an error (21000), as in PostgreSQL; over many rows of parameters each is a statement. RETURNING sees
+tables as they were before its statement. Every column of
 the result is grouped or aggregated. SUM of REALs is rounded once for a batch. MIN and MAX of several values are LEAST
 and GREATEST. CONCAT takes NULL for an empty text. DATE + INTEGER are days later; parts of times are whole numbers.
 NULL sorts first, and last with DESC, as there. INTEGER / INTEGER is cut towards zero, as there. BOOLEANs are no
@@ -69,7 +70,7 @@ Left out, and where it goes
 - ALTER TABLE: rows begin with a format (rows.py).
 - WITH RECURSIVE, ANY and ALL, rows of several values, aggregates of an outer query's columns, names of WITH that see
   columns from outside. Window functions: a node.
-- RETURNING; ON CONFLICT twice, or ON CONSTRAINT.
+- RETURNING for many rows of parameters; ON CONFLICT twice, or ON CONSTRAINT.
 - FULL JOIN; INTERVAL; ORDER BY within an aggregate.
 - Tables without a primary key. CURRENT_TIMESTAMP and what else needs a clock. Collations, arrays, JSON.
 - Sorts and groups that go to disk. Statistics, and an order of joins by cost.

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sql_lite_frontend import plan, tree
+from sql_lite_frontend import bound, plan, tree
 from sql_lite_frontend.binder import Scope, assign
 from sql_lite_frontend.bound import Constant, Expression, Field, Operation
 from sql_lite_frontend.checks import guard_of
+from sql_lite_frontend.clauses import output_names, written_out
+from sql_lite_frontend.clauses import place_of as term_at
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.queries import make, scan_of
 from sql_lite_frontend.rows import layout
@@ -28,8 +30,9 @@ class Change:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._names: tuple[str, ...] = ()
 
-    def make(self, statement: Any) -> plan.Prepared:
+    def make(self, statement: tree.Insert | tree.Update | tree.Delete) -> plan.Prepared:
         """Raises SqlError with the place."""
         match statement:
             case tree.Insert():
@@ -37,10 +40,21 @@ class Change:
             case tree.Update():
                 root = self._update(statement)
             case tree.Delete():
-                scan, _, source = self._found(statement)
-                old = known_of(scan.table, scan.table.indexes)
-                root = plan.Delete(scan.table, self._columns_and(scan, source, old, ()), old)
-        return plan.Prepared(root, ())
+                root = self._delete(statement)
+        return plan.Prepared(root, self._names)
+
+    def _returning(self, statement: tree.Insert | tree.Update | tree.Delete, scan: plan.Scan) -> plan.Returning | None:
+        """What is given of each row of the table; names of columns are the columns of one row."""
+        if not statement.returning:
+            return None
+        scope = Scope()
+        scope.tables, scope.fields = [scan.alias], list(scan.fields)
+        clause = Clause(self._context, scope)
+        outputs = written_out(statement.returning, scope)
+        made = tuple(clause.bind(each.expression) for each in outputs)
+        clause.nothing("RETURNING", term_at(outputs[0].expression))
+        self._names = output_names(outputs)
+        return plan.Returning(scan.fields, made)
 
     # -- insert ------------------------------------------------------------------------------------------------------
 
@@ -55,7 +69,8 @@ class Change:
             assert statement.columns, "columns that are not named are different"
             raise SqlError("42701", "INSERT names a column twice", statement.columns[0].at)
         source = self._source(statement, table, places)
-        return plan.Insert(table, source, guard_of(table), self._conflict(statement.conflict, scan))
+        conflict = self._conflict(statement.conflict, scan)
+        return plan.Insert(table, source, guard_of(table), conflict, self._returning(statement, scan))
 
     def _source(self, statement: tree.Insert, table: Table, places: list[int]) -> plan.Listed | plan.Project:
         if statement.query is None:
@@ -127,7 +142,17 @@ class Change:
         indexes = _changed(scan.table, new)
         old = known_of(scan.table, indexes)
         made = self._columns_and(scan, clause.around(source), old, row)
-        return plan.Update(scan.table, made, old, indexes, guard_of(scan.table, new))
+        return plan.Update(scan.table, made, old, indexes, guard_of(scan.table, new), self._returning(statement, scan))
+
+    def _delete(self, statement: tree.Delete) -> plan.Delete:
+        scan, _, source = self._found(statement)
+        returning = self._returning(statement, scan)
+        old = known_of(scan.table, scan.table.indexes)
+        if returning is not None:
+            used = bound.fields(*returning.expressions)
+            old = tuple(dict.fromkeys((*old, *(each.place for each in used))))
+            returning = replace(returning, fields=tuple(scan.fields[place] for place in old))
+        return plan.Delete(scan.table, self._columns_and(scan, source, old, ()), old, returning)
 
 
 def _new_values(table: Table, changes: Sequence[tuple[tree.Column, Any]], clause: Clause) -> dict[int, Expression]:

@@ -1,4 +1,4 @@
-"""What all queries end with: DISTINCT, ORDER BY, LIMIT and OFFSET.
+"""What all queries have: the columns of a result; and what they end with: DISTINCT, ORDER BY, LIMIT and OFFSET.
 
 Owns the last nodes of a query's plan. Does not own what stands before them
 (sql_lite_frontend/queries.py, sql_lite_frontend/combined.py). Read next: sql_lite_frontend/queries.py.
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sql_lite_frontend import bound, plan, tree
-from sql_lite_frontend.binder import assign
+from sql_lite_frontend.binder import Scope, assign
 from sql_lite_frontend.bound import Expression, Field
 from sql_lite_frontend.errors import SqlError
+from sql_lite_frontend.limits import COLUMNS_MAX
 from sql_lite_frontend.subqueries import Clause, Made
 from sql_lite_frontend.types import Type
 
@@ -32,6 +33,41 @@ def numbered(term: Any, count: int) -> int | None:
     if not 1 <= term.value <= count:
         raise SqlError("42703", f"there is no column number {term.value}", term.at)
     return int(term.value) - 1
+
+
+def written_out(outputs: Sequence[tree.Output], scope: Scope) -> list[tree.Output]:
+    """The result's columns, with every * written out. Raises 42P01 or 54000."""
+    made: list[tree.Output] = []
+    for each in outputs:
+        if not isinstance(each.expression, tree.Star):
+            made.append(each)
+            continue
+        star = each.expression
+        fields = [
+            field for field in scope.fields if (field.table == star.table if star.table else field not in scope.hidden)
+        ]
+        if not fields:
+            raise SqlError("42P01", f"no columns for {star.table + '.' if star.table else ''}*", star.at)
+        made += [tree.Output(tree.Column(field.table, field.name, star.at), field.name) for field in fields]
+    if len(made) > COLUMNS_MAX:
+        raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns")
+    return made
+
+
+def output_names(outputs: Sequence[tree.Output]) -> tuple[str, ...]:
+    """The names of the result's columns."""
+    return tuple(_output_name(each, place) for place, each in enumerate(outputs))
+
+
+def _output_name(output: tree.Output, place: int) -> str:
+    if output.alias:
+        return output.alias
+    match output.expression:
+        case tree.Column(_, name):
+            return name
+        case tree.Call(name) if name[0].isalpha() and name not in ("and", "or", "not", "in", "neg"):
+            return name
+    return f"column{place + 1}"
 
 
 def finish(

@@ -58,8 +58,7 @@ class Conflicts:
             key = next((key for _, key in some if _is_taken(key, pending, there)), None)
             if key is None:
                 pending.free.update(key for _, key in some if there[key] is None)
-                self._placing.insert(pending, [row])
-                written.append(row)
+                written += self._placing.insert(pending, [row])
             elif self._renewing is not None:
                 written += self._renewing.renewed(pending, row, met.get(key), key, execution.given)
         return written
@@ -131,5 +130,4 @@ class _Renewing:
         if self._wanted is not None and not self._wanted(pair, given):
             return []
         made: Rows = self._row(pair, given)
-        self._placing.update(pending, made)
-        return [each[self._placing.width :] for each in made]
+        return self._placing.update(pending, made)

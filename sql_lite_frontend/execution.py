@@ -42,7 +42,7 @@ class Executable:
     """A prepared statement: of a write, `make` makes the operator of its source, and `writing` takes its rows.
 
     `many`, where rows are listed and the statement is for many rows of parameters: all its rows for them. `kinds` are
-    those of a query's columns. `point`, where all begins with one key of a table or index: its key for parameters.
+    those of the result's columns. `point`, where all begins with one key of a table or index: its key for parameters.
     """
 
     prepared: plan.Prepared
@@ -90,10 +90,15 @@ def executable(prepared: plan.Prepared, watch: Watcher = _unwatched) -> Executab
     """The plan with its functions; each node's maker is what `watch` makes of it."""
     answers = tuple(Answer(each.form, each.place, maker(each.query, watch)) for each in prepared.answers)
     point = None if prepared.more else _point(prepared.root)
-    if prepared.writes:
-        return Executable(prepared, maker(prepared.root.source, watch), answers, Writing(prepared.root), point=point)
-    kinds = tuple(Kind(each.type, each.nullable) for each in prepared.root.fields)
-    return Executable(prepared, maker(prepared.root, watch), answers, kinds=kinds, point=point)
+    root = prepared.root
+    if not prepared.writes:
+        return Executable(prepared, maker(root, watch), answers, kinds=_kinds(root.fields), point=point)
+    kinds = () if root.returning is None else _kinds(root.returning.expressions)
+    return Executable(prepared, maker(root.source, watch), answers, Writing(root), kinds=kinds, point=point)
+
+
+def _kinds(expressions: Sequence[Any]) -> tuple[Kind, ...]:
+    return tuple(Kind(each.type, each.nullable) for each in expressions)
 
 
 def _point(node: Any) -> Callable[[Sequence[Any]], bytes | None] | None:

@@ -87,9 +87,9 @@ def _line(node: Any) -> str:
         case plan.Combine():
             return f"{node.way}{' all' if node.all else ''}"
         case plan.Insert():
-            return f"insert {node.table.name}{_conflict(node)}"
+            return f"insert {node.table.name}{_conflict(node)}{_returning(node)}"
         case plan.Update() | plan.Delete():
-            return f"{type(node).__name__.lower()} {node.table.name}"
+            return f"{type(node).__name__.lower()} {node.table.name}{_returning(node)}"
     return type(node).__name__.lower()
 
 
@@ -106,6 +106,10 @@ def _conflict(node: plan.Insert) -> str:
     sets = ", ".join(f"{table.columns[place].name} = {new[place]}" for place in renewal.places)
     where = "" if renewal.condition is None else f" where {renewal.condition}"
     return f"{said}update {sets}{where}"
+
+
+def _returning(node: plan.Insert | plan.Update | plan.Delete) -> str:
+    return "" if node.returning is None else f" returning {_list(node.returning.expressions)}"
 
 
 def _list(parts: Any) -> str:

@@ -146,24 +146,24 @@ def _take(parsed: Any) -> Any:
 
 def _other(queries: Queries, parsed: Any) -> Any:
     """A statement that is no query."""
-    terms = queries.terms
     match parsed:
         case exp.Insert():
             return _insert(queries, parsed)
         case exp.Update():
-            return _update(terms, parsed)
+            return _update(queries, parsed)
         case exp.Delete():
-            only(parsed, "DELETE", "this", "where")
-            return tree.Delete(table_name(parsed.this), terms.optional(parsed.args.get("where")))
+            only(parsed, "DELETE", "this", "where", "returning")
+            where = queries.terms.optional(parsed.args.get("where"))
+            return tree.Delete(table_name(parsed.this), where, _returning(queries, parsed))
         case exp.Create():
-            return created(terms, parsed)
+            return created(queries.terms, parsed)
         case exp.Drop():
             return dropped(parsed)
     raise refuse(parsed, name_of(parsed))
 
 
 def _insert(queries: Queries, parsed: Any) -> tree.Insert:
-    only(parsed, "INSERT", "this", "expression", "default", "conflict")
+    only(parsed, "INSERT", "this", "expression", "default", "conflict", "returning")
     target = parsed.this
     named = target.expressions if isinstance(target, exp.Schema) else ()
     target = target.this if isinstance(target, exp.Schema) else target
@@ -187,7 +187,7 @@ def _insert(queries: Queries, parsed: Any) -> tree.Insert:
         query = queries.take(values)
     conflict = parsed.args.get("conflict")
     made = None if conflict is None else _conflict(queries.terms, conflict)
-    return tree.Insert(table_name(target), columns, rows, query, made)
+    return tree.Insert(table_name(target), columns, rows, query, made, _returning(queries, parsed))
 
 
 def _names(parsed: Any) -> tuple[tree.Column, ...]:
@@ -214,7 +214,16 @@ def _changes(terms: Terms, parsed: Any) -> tuple[tuple[tree.Column, Any], ...]:
     return tuple(changes)
 
 
-def _update(terms: Terms, parsed: Any) -> tree.Update:
-    only(parsed, "UPDATE", "this", "expressions", "where")
-    changes = _changes(terms, parsed.expressions)
-    return tree.Update(table_name(parsed.this), changes, terms.optional(parsed.args.get("where")))
+def _returning(queries: Queries, parsed: Any) -> tuple[tree.Output, ...]:
+    found = parsed.args.get("returning")
+    if found is None:
+        return ()
+    only(found, "RETURNING", "expressions")
+    return queries.outputs(found.expressions)
+
+
+def _update(queries: Queries, parsed: Any) -> tree.Update:
+    only(parsed, "UPDATE", "this", "expressions", "where", "returning")
+    changes = _changes(queries.terms, parsed.expressions)
+    where = queries.terms.optional(parsed.args.get("where"))
+    return tree.Update(table_name(parsed.this), changes, where, _returning(queries, parsed))

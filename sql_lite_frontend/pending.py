@@ -92,7 +92,7 @@ class Placing:
 
     def __init__(self, change: plan.Insert | plan.Update | plan.Delete | plan.Renewal, table: Table) -> None:
         old = () if isinstance(change, plan.Insert) else change.old
-        self.width = len(old)
+        self._width = len(old)
         self.check = guarding(table, None if isinstance(change, plan.Delete) else change.guard)
         self._keys = len(table.key)
         self._key_of = taken(table.key)
@@ -107,15 +107,19 @@ class Placing:
             for each in change.indexes
         ]
 
-    def insert(self, pending: Pending, rows: Rows) -> None:
-        """Whole rows come, which are checked already."""
+    def insert(self, pending: Pending, rows: Rows) -> Rows:
+        """Whole rows come, which are checked already; these rows."""
         for row in rows:
             pending.put(self.key(self._key_of(row)), self._layout.encode(row), None, fresh=True)
         self._enter(pending, rows)
+        return rows
 
-    def update(self, pending: Pending, rows: Rows) -> None:
-        """Of each row the columns as they were that matter, the primary key first, and then the row as it will be."""
-        news = [each[self.width :] for each in rows]
+    def update(self, pending: Pending, rows: Rows) -> Rows:
+        """Of each row the columns as they were that matter, the primary key first, and then the row as it will be.
+
+        The rows as they will be.
+        """
+        news = [each[self._width :] for each in rows]
         self.check(news)
         for each, row in zip(rows, news, strict=True):
             old, new = each[: self._keys], self._key_of(row)
@@ -124,12 +128,14 @@ class Placing:
             pending.put(self.key(new), self._layout.encode(row), None, fresh=new != old)
         self._leave(pending, rows)
         self._enter(pending, news)
+        return news
 
-    def delete(self, pending: Pending, rows: Rows) -> None:
-        """Rows go, of which the columns in the places `old` are given."""
+    def delete(self, pending: Pending, rows: Rows) -> Rows:
+        """Rows go, of which the columns in the places `old` are given; these rows."""
         for row in rows:
             pending.delete(self.key(row[: self._keys]))
         self._leave(pending, rows)
+        return rows
 
     def _enter(self, pending: Pending, rows: Rows) -> None:
         """The entries of these rows come."""

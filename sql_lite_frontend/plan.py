@@ -296,6 +296,14 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Returning:
+    """What a write gives of each row: `expressions` over `fields`, the row as it is then, or was where it went."""
+
+    fields: tuple[Field, ...]
+    expressions: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Whole rows of a table, in the order of its columns."""
 
@@ -303,6 +311,7 @@ class Insert:
     source: Any
     guard: Guard | None = None
     conflict: Conflict | None = None
+    returning: Returning | None = None
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -322,15 +331,17 @@ class Update:
     old: tuple[int, ...]
     indexes: tuple[Index, ...]
     guard: Guard | None = None
+    returning: Returning | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """The source's rows are columns in the places `old`: the primary key, then what entries of indexes hold."""
+    """The source's rows are columns in the places `old`: the primary key, what entries of indexes hold, then others."""
 
     table: Table
     source: Any
     old: tuple[int, ...]
+    returning: Returning | None = None
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -348,7 +359,7 @@ def sources(node: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement that can be carried out: the plan, and the names of its result's columns, none for a write.
+    """A statement that can be carried out: the plan, and the names of its result's columns, if it has one.
 
     `answers` are subqueries to be answered first; `more` is the number of parameters beside those that are given.
     """

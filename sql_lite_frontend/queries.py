@@ -11,10 +11,9 @@ from typing import Any
 from sql_lite_frontend import bound, functions, plan, tree
 from sql_lite_frontend.binder import Scope, cast, compare
 from sql_lite_frontend.bound import Expression, Field, join_and
-from sql_lite_frontend.clauses import field_of, finish, numbered, place_of
+from sql_lite_frontend.clauses import field_of, finish, numbered, output_names, place_of, written_out
 from sql_lite_frontend.combined import combined, values
 from sql_lite_frontend.errors import SqlError
-from sql_lite_frontend.limits import COLUMNS_MAX
 from sql_lite_frontend.subqueries import Clause, Context, Made, Outside, Tables
 from sql_lite_frontend.types import Type
 
@@ -62,7 +61,7 @@ class Query:
         if select.where is not None:
             condition = self._plain.condition(select.where)
             source = plan.Filter(self._plain.around(source), condition)
-        outputs = self._outputs()
+        outputs = written_out(select.outputs, self._scope)
         grouped = bool(select.group)
         for term in select.group:
             key = self._plain.bind(self._named(term, outputs))
@@ -79,7 +78,7 @@ class Query:
             if having is not None:
                 source = plan.Filter(source, self._over_groups(having, select.having))
         source = self._outer.around(source)
-        names = tuple(_output_name(each, place) for place, each in enumerate(outputs))
+        names = output_names(outputs)
         return finish(source, made, names, order, select, self._plain)
 
     def _from(self) -> Any:
@@ -153,26 +152,6 @@ class Query:
         self._scope.hidden.add(mine[0])
         return compare("=", left[0], mine[0], column.at)
 
-    def _outputs(self) -> list[tree.Output]:
-        """The result's columns, with every * written out."""
-        outputs: list[tree.Output] = []
-        for each in self._select.outputs:
-            if not isinstance(each.expression, tree.Star):
-                outputs.append(each)
-                continue
-            star = each.expression
-            fields = [
-                field
-                for field in self._scope.fields
-                if (field.table == star.table if star.table else field not in self._scope.hidden)
-            ]
-            if not fields:
-                raise SqlError("42P01", f"no columns for {star.table + '.' if star.table else ''}*", star.at)
-            outputs += [tree.Output(tree.Column(field.table, field.name, star.at), field.name) for field in fields]
-        if len(outputs) > COLUMNS_MAX:
-            raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns")
-        return outputs
-
     def _named(self, term: Any, outputs: list[tree.Output]) -> Any:
         """In GROUP BY and ORDER BY: the number or the name of an output stands for it."""
         place = numbered(term, len(outputs))
@@ -243,14 +222,3 @@ def _separator(term: tree.Call, rest: list[Any]) -> str | None:
     if not isinstance(rest[0], tree.Constant) or rest[0].type is not Type.TEXT:
         raise SqlError("0A000", f"{term.name} with a separator that is no written text is not supported", term.at)
     return str(rest[0].value)
-
-
-def _output_name(output: tree.Output, place: int) -> str:
-    if output.alias:
-        return output.alias
-    match output.expression:
-        case tree.Column(_, name):
-            return name
-        case tree.Call(name) if name[0].isalpha() and name not in ("and", "or", "not", "in", "neg"):
-            return name
-    return f"column{place + 1}"

@@ -173,19 +173,23 @@ class Queries:
             joins = list(source.this.args.get("joins") or ()) + joins
         if len(joins) > JOINS_MAX:
             raise SqlError("54000", f"a query has at most {JOINS_MAX} joins", place(joins[JOINS_MAX]))
-        many = parsed.expressions[COLUMNS_MAX:]
-        if many:
-            raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns", place(many[0]))
         if not parsed.expressions:
             raise SqlError("42601", "SELECT of nothing", place(parsed))
         terms = self.terms
-        outputs = tuple(self._output(each) for each in parsed.expressions)
+        outputs = self.outputs(parsed.expressions)
         first = None if source is None else self._source(source.this)
         joined = tuple(self._join(each) for each in joins)
         where = terms.optional(parsed.args.get("where"))
         group = self._group(parsed.args.get("group"))
         having = terms.optional(parsed.args.get("having"))
         return tree.Select(outputs, first, joined, where, group, having, *self._end(parsed), distinct is not None)
+
+    def outputs(self, parsed: Any) -> tuple[tree.Output, ...]:
+        """The columns of a result, with their names as far as given."""
+        many = parsed[COLUMNS_MAX:]
+        if many:
+            raise SqlError("54000", f"a result has at most {COLUMNS_MAX} columns", place(many[0]))
+        return tuple(self._output(each) for each in parsed)
 
     def _output(self, parsed: Any) -> tree.Output:
         if isinstance(parsed, exp.Alias):

@@ -80,9 +80,10 @@ class Engine:
 
 
 class Result:
-    """What a statement gave: `columns`, their `kinds` and rows, or of a write their `count`.
+    """What a statement gave: `columns`, their `kinds` and rows; of a write the `count` of its rows.
 
     1. Rows come in batches, as they are asked for, all from the snapshot of the statement.
+    2. A write has columns and rows where it says RETURNING. Its changes are handed over before.
     """
 
     def __init__(
@@ -161,6 +162,9 @@ class Session:
         if not isinstance(parsed.statement, tree.Insert | tree.Update | tree.Delete):
             raise SqlError("0A000", "only INSERT, UPDATE and DELETE take many rows of parameters")
         try:
+            for each in parsed.statement.returning:
+                at = int(getattr(each.expression, "at", -1))
+                raise SqlError("0A000", "RETURNING is not supported for many rows of parameters", at)
             some = portions(parsed.named, rows)
         except SqlError as error:
             raise error.locate(text) from None
@@ -237,8 +241,9 @@ class Session:
         execution = yield from found.start(transaction, given)
         source = found.make(execution)
         if found.writing is not None:
-            count = yield from found.writing.carry_out(source, execution)
-            return Result((), count)
+            written = yield from found.writing.carry_out(source, execution)
+            columns = found.prepared.columns
+            return Result(columns, written.count, written.rows if columns else None, kinds=found.kinds)
         rows = yield from source.next()
         left = None if rows is None or source.over else source
         return Result(found.prepared.columns, first=rows, source=left, kinds=found.kinds)
@@ -286,7 +291,7 @@ class Session:
         if made.writing is None:
             count = yield from counted(source)
         else:
-            count = yield from made.writing.carry_out(source, execution)
+            count = (yield from made.writing.carry_out(source, execution)).count
         took = engine.now() - began
 
         def note(node: Any) -> str:
@@ -309,13 +314,13 @@ class Session:
             plans.append((found, found.writing))
         if plans and plans[0][0].many is not None:
             rows = (each.many(portion.givens) for (each, _), portion in zip(plans, some, strict=True) if each.many)
-            return (yield from plans[0][1].carry_out(Ready(rows), Execution(transaction, ())))
+            return (yield from plans[0][1].carry_out(Ready(rows), Execution(transaction, ()))).count
         before, count = transaction.savepoint(), 0
         try:
             for (each, writing), portion in zip(plans, some, strict=True):
                 for given in portion.givens:
                     execution = yield from each.start(transaction, given)
-                    count += yield from writing.carry_out(each.make(execution), execution)
+                    count += (yield from writing.carry_out(each.make(execution), execution)).count
         except ArgosyError:
             transaction.go_back(before)
             raise

@@ -189,6 +189,7 @@ class Insert:
     rows: tuple[tuple[Any, ...], ...]
     query: Query | None = None
     conflict: Conflict | None = None
+    returning: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ class Update:
     table: TableName
     changes: tuple[tuple[Column, Any], ...]
     where: Any | None
+    returning: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ class Delete:
 
     table: TableName
     where: Any | None
+    returning: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def test_a_name_of_with_counts_again_at_each_use():
         ("SELECT string_agg(a, ',' ORDER BY b) FROM t", "ORDER", (1, 22)),
         ("SELECT a + INTERVAL '1' DAY FROM t", "INTERVAL", (1, 21)),
         ("SELECT row_number() OVER (ORDER BY a) FROM t", "WINDOW", (1, 8)),
-        ("INSERT INTO t VALUES (1) RETURNING a", "RETURNING", (1, 36)),
+        ("INSERT INTO t VALUES (1) RETURNING a INTO b", "INTO in RETURNING", (1, 43)),
         ("INSERT OR REPLACE INTO t VALUES (1)", "ALTERNATIVE", (1, 24)),
         ("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER REFERENCES u (x))", "REFERENCE", (1, 40)),
         ("CREATE TABLE t (a VARCHAR(20) PRIMARY KEY)", "type VARCHAR(20)", (1, 17)),

@@ -35,16 +35,20 @@ def _lines(node: Any, depth: int, note: Note) -> Iterator[str]:
 def located(prepared: plan.Prepared, database: Database, given: Sequence[Any]) -> Flow[dict[int, str]]:
     """The ranges of each scan, by the node's identity; not of a span that rows or answers decide."""
     found: dict[int, str] = {}
+    looked_up: set[int] = set()
     waiting: list[Any] = [prepared.root, *(each.query for each in prepared.answers)]
     while waiting:
         node = waiting.pop()
         waiting += plan.sources(node)
+        if isinstance(node, plan.Join) and node.lookup:
+            looked_up.add(id(node.right))
         if isinstance(node, plan.Scan):
             try:
                 ends = Span(node).ends(given)
             except (IndexError, SqlError):  # a parameter that an answer or an outer row will be; or one that is wrong
                 continue
-            found[id(node)] = yield from _ranges(ends, database)
+            some = "some of " if id(node) in looked_up else ""
+            found[id(node)] = some + (yield from _ranges(ends, database))
     return found
 
 

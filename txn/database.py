@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from node.flow import Flow, Gather, Send, Sleep
 from ranges.keys import USER
-from ranges.router import TRY_SECONDS, Call, Router
+from ranges.router import LOOKUP_RANGES, TRY_SECONDS, Call, Router
 from txn.committing import Committing, Names, out_of_time
 from txn.config import DEADLINE_SECONDS
 from txn.errors import Aborted, BadInput, Unavailable
@@ -58,17 +58,19 @@ class Database:
         self._moments = Moments(router)
 
     def ranges_of(self, start: bytes, end: bytes) -> Flow[list[int]]:
-        """The numbers of the ranges that hold [start, end), as far as is known now. Raises Unavailable."""
+        """The numbers of the ranges that hold [start, end), as group 0 knows them now. Raises Unavailable."""
         key, last, router = self.space.bound(start), self.space.bound(end), self.router
         found: list[int] = []
         while key < last:
-            descriptor = router.directory.find(key)
-            if descriptor is None:
-                descriptor = yield from router.locate(key, self.seconds)
+            descriptor = yield from router.locate(key, self.seconds)
             if descriptor is None:
                 raise Unavailable("nobody said in time which range holds a key")
-            found.append(descriptor.group)
-            key = descriptor.end
+            for _ in range(LOOKUP_RANGES):  # what came with the answer
+                found.append(descriptor.group)
+                key = descriptor.end
+                descriptor = router.directory.find(key) if key < last else None
+                if descriptor is None:
+                    break
         return found
 
     def within(self, space: bytes) -> "Database":

@@ -212,7 +212,7 @@ class RangeMachine:
 
     def wait_decided(self, name: bytes, seconds: float) -> Wait:
         """Wait until the attempt has a verdict."""
-        return self._wait(("verdict", name), None, seconds)
+        return Wait(("verdict", name), None, seconds)
 
     def wait_applied(self, key: bytes) -> Wait:
         """R1: wait until a write of the key that is under way has been applied."""
@@ -253,19 +253,14 @@ class RangeMachine:
         return until if span_version == self.span_version else 0
 
     def settled(self, key: bytes, name: bytes) -> Sequence[Hashable]:
-        """Inside apply: what to wake since the attempt's intent on the key is settled; nothing where nobody waits."""
-        memory = self.memory
-        if memory is None or not memory.parked:
-            return ()
-        return tuple([token for token in (("intent", key, name), ("verdict", name)) if memory.wake(token)])
+        """Inside apply: what to wake since the attempt's intent on the key is settled: it may be the primary's."""
+        token = ("intent", key, name)
+        decided = self.decided(name)
+        return (token, *decided) if self.memory is not None and self.memory.wake(token) else decided
 
     def decided(self, name: bytes) -> Sequence[Hashable]:
         """Inside apply: what to wake since the attempt has a verdict."""
-        token = ("verdict", name)
-        if self.memory is None:
-            return ()
-        self.memory.wake(token)
-        return (token,)
+        return () if self.memory is None else (("verdict", name),)
 
     def raise_closed(self, until: int) -> None:
         """F5's first step: from now on no attempt with S at or below `until` writes here."""
@@ -366,7 +361,7 @@ class RangeMachine:
         """Who is parked, to meet M1; those parked on pending writes are woken as these are released."""
         if self.memory is None:
             return ()
-        gone = sorted(token for token in self.memory.parked if token[0] != "key")
+        gone = sorted(token for token in self.memory.parked if token[0] == "intent")
         self.memory.parked.difference_update(gone)
         self.memory.drop_empty()
         return gone

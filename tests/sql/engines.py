@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import argosy
 from argosy.testing.entries import entries_of
+from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.keys import index_prefix, past
 from sql_lite_frontend.session import Engine, Session
 
@@ -58,6 +61,13 @@ class Plain:
             return counts
 
         return self._run(self.engine.database.run(look))
+
+
+def failed(run: Plain, text: str, parameters: Any = ()) -> SqlError:
+    """The error of a statement that must have one."""
+    with pytest.raises(SqlError) as caught:
+        run(text, parameters)
+    return caught.value
 
 
 @contextmanager

@@ -8,13 +8,7 @@ import argosy
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.schema import decode_table, encode_table
 from sql_lite_frontend.session import Engine
-from tests.sql.engines import Plain
-
-
-def failed(run, text, parameters=()) -> SqlError:
-    with pytest.raises(SqlError) as caught:
-        run(text, parameters)
-    return caught.value
+from tests.sql.engines import Plain, failed
 
 
 def described(run, name):

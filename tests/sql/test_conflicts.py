@@ -5,12 +5,7 @@ import pytest
 from sql_lite_frontend import pending
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.operators import BATCH_ROWS
-
-
-def failed(run, text, parameters=()) -> SqlError:
-    with pytest.raises(SqlError) as caught:
-        run(text, parameters)
-    return caught.value
+from tests.sql.engines import failed
 
 
 @pytest.fixture

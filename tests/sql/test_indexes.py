@@ -5,13 +5,7 @@ from decimal import Decimal
 import pytest
 
 from sql_lite_frontend import limits
-from sql_lite_frontend.errors import SqlError
-
-
-def failed(run, text, parameters=()) -> SqlError:
-    with pytest.raises(SqlError) as caught:
-        run(text, parameters)
-    return caught.value
+from tests.sql.engines import failed
 
 
 @pytest.fixture

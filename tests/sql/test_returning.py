@@ -6,12 +6,7 @@ from sql_lite_frontend import limits
 from sql_lite_frontend.errors import SqlError
 from sql_lite_frontend.operators import BATCH_ROWS
 from sql_lite_frontend.types import Type
-
-
-def failed(run, text, parameters=()) -> SqlError:
-    with pytest.raises(SqlError) as caught:
-        run(text, parameters)
-    return caught.value
+from tests.sql.engines import failed
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ class Descriptor:
         return f"g{self.group} [{self.start!r}, {self.end!r}) v{self.span_version}.{self.configuration_version} {where}"
 
 
+def holders(descriptor: Descriptor) -> str:
+    """The nodes that hold a range, for people."""
+    return " ".join(f"{each.node}{'' if each.voter else ' (learner)'}" for each in descriptor.replicas)
+
+
 @lru_cache(maxsize=CONFIGURATIONS_SHARED_MAX)
 def replicas_of(configuration: Configuration) -> tuple[Replica, ...]:
     """The members of a Raft configuration, in the order of their ids; those of both halves of a joint one vote."""

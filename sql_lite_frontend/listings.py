@@ -8,6 +8,7 @@ from typing import Any
 
 from node.flow import Flow
 from node.messages import Refused
+from ranges.descriptor import holders
 from ranges.keys import FIRST_KEY, LAST_KEY, SQL, range_key_text
 from ranges.placement.messages import ListNodes, ListRanges, NodeStatus, RangeStatus
 from ranges.placement.status import condition
@@ -92,9 +93,8 @@ def _node(node: NodeStatus) -> tuple[Any, ...]:
 
 def _range(found: RangeStatus, names: Names) -> tuple[Any, ...]:
     descriptor = found.descriptor
-    holders = " ".join(f"{each.node}{'' if each.voter else ' (learner)'}" for each in descriptor.replicas)
     start, end = (_key_text(each, names) for each in (descriptor.start, descriptor.end))
-    return descriptor.group, start, end, holders, found.leader or None, found.size, found.load
+    return descriptor.group, start, end, holders(descriptor), found.leader or None, found.size, found.load
 
 
 def _names(table: Table) -> Names:

@@ -14,6 +14,7 @@ from argosy import remote
 from argosy.cli import shown
 from node.messages import Refused
 from node.terminal import harmless
+from ranges.descriptor import holders
 from ranges.keys import FIRST_KEY, USER, range_key_text
 from ranges.placement.merges import MergeRange
 from ranges.placement.messages import (
@@ -181,12 +182,11 @@ def _range_row(found: RangeStatus) -> dict[str, Any]:
 def range_cells(found: RangeStatus) -> tuple[object, ...]:
     """A range as a row of a table."""
     descriptor = found.descriptor
-    holders = " ".join(f"{each.node}{'' if each.voter else ' (learner)'}" for each in descriptor.replicas)
     return (
         descriptor.group,
         range_key_text(descriptor.start),
         range_key_text(descriptor.end),
-        holders,
+        holders(descriptor),
         found.leader or "-",
         shown.size_text(found.size),
         found.load,
